@@ -1,0 +1,1 @@
+"""Files to passages, passages to an index, an index to evidence."""

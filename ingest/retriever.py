@@ -1,0 +1,225 @@
+"""Question -> evidence: the passages that fit it, best first, and the sections they stand in."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+
+import numpy as np
+
+from ingest.evidence import Evidence, Passage, Reading, Vector
+from ingest.index import Index, composed, title_words
+from ingest.split import Section, small_spans
+from ingest.store import DocumentRow, SectionRow
+from ingest.words import terms
+
+# Chosen with benchmarks/retrieval.py on one half of northwind-dev's questions and confirmed on the other.
+CANDIDATES = 20
+"""How many passages vectors and words each put forward."""
+DENSE = 0.5
+"""The share of the vectors' score beside the words', both over their best."""
+NAMED = 0.05
+"""For a document that the question calls by its name."""
+FAVOURED = 0.05
+"""For the collection that triage expects the answer in."""
+SECTIONS = 12
+"""How many sections are handed on to be read."""
+
+
+@dataclass(frozen=True)
+class _Small:
+    """About sixty words of a section: its vector and terms find what a wide passage waters down."""
+
+    start: int
+    stop: int
+    vector: Vector
+    counts: Mapping[str, int]
+    size: int
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A run of a document's sentences, `start:stop`, and how well it fits."""
+
+    document: int
+    start: int
+    stop: int
+    score: float
+
+    def overlaps(self, document: int, start: int, stop: int) -> bool:
+        return self.document == document and self.start < stop and start < self.stop
+
+
+class Retriever:
+    """Searches an index; what it says of a question depends on nothing but the index."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._small = lru_cache(maxsize=2048)(self._small_in)
+
+    @property
+    def passages(self) -> int:
+        return self._index.size()
+
+    def containing(self, term: str) -> int:
+        return self._index.containing(term)
+
+    def search(
+        self, question: str, query: Vector, collections: Sequence[str], k: int = 10, favoured: str | None = None
+    ) -> Evidence:
+        """At most k passages in those collections, and the sections to read."""
+        if self._index.refresh():
+            self._small.cache_clear()
+        words = terms(question)
+        wide = self._wide(query, words, collections)
+        sections = {number: row for candidate in wide for number, row in self._under(candidate)}
+        small = self._small_scored(sections, query, words)
+        ranked = self._with_names(_together(wide, small), set(words), favoured)
+        return Evidence([*islice(self._apart(ranked), k)], self._readings(ranked), self)
+
+    def _wide(self, query: Vector, words: Sequence[str], collections: Sequence[str]) -> list[_Candidate]:
+        """The best by vectors and the best by words; looked for further down, so that each has both scores."""
+        near = dict(self._index.nearest(query, collections, 3 * CANDIDATES))
+        # A word that most passages hold weighs nothing in BM25 and costs most of its time.
+        telling = [word for word in words if self.containing(word) <= self.passages / 2] or words
+        worded = dict(self._index.with_words(telling, collections, 6 * CANDIDATES))
+        rows = [*dict.fromkeys([*islice(near, CANDIDATES), *islice(worded, CANDIDATES)])]
+        scores = _mixed([near.get(row, 0.0) for row in rows], [worded.get(row, 0.0) for row in rows])
+        return [_Candidate(row.document, row.start, row.stop, s) for row, s in zip(rows, scores, strict=True)]
+
+    def _under(self, candidate: _Candidate) -> list[tuple[int, SectionRow]]:
+        return self._index.under(candidate.document, candidate.start, candidate.stop)
+
+    def _small_scored(
+        self, sections: Mapping[int, SectionRow], query: Vector, words: Sequence[str]
+    ) -> list[_Candidate]:
+        found = [(row.document, small) for number, row in sections.items() for small in self._small(number)]
+        if not found:
+            return []
+        near = np.stack([small.vector for _, small in found]) @ query
+        weights = {word: self._weight(word) for word in words}
+        average = sum(small.size for _, small in found) / len(found)
+        scores = _mixed(near.tolist(), [_bm25(small, weights, average) for _, small in found])
+        return [_Candidate(d, small.start, small.stop, s) for (d, small), s in zip(found, scores, strict=True)]
+
+    def _weight(self, word: str) -> float:
+        held = self.containing(word)
+        return math.log(1 + (self.passages - held + 0.5) / (held + 0.5))
+
+    def _small_in(self, number: int) -> list[_Small]:
+        row = self._index.section(number)
+        heading = [*terms(title_words(self._index.document(row.document))), *terms(row.heading)]
+        sizes = np.array([len(sentence.text.split()) for sentence in row.sentences], np.float32)
+        above = np.repeat(row.vectors[:1], len(row.sentences), axis=0)
+        found = []
+        for a, b in small_spans(Section(row.heading, row.sentences)):
+            words = [*heading, *(word for sentence in row.terms[a:b] for word in sentence)]
+            vector = composed(row.vectors[1 + a : 1 + b], above[a:b], sizes[a:b])
+            found.append(_Small(row.first + a, row.first + b, vector, Counter(words), len(words)))
+        return found
+
+    def _with_names(self, candidates: Sequence[_Candidate], words: set[str], favoured: str | None) -> list[_Candidate]:
+        """Best first, with what a document gains when the question calls it by a name that few others have."""
+        documents = {c.document: self._index.document(c.document) for c in candidates}
+        called = {number: set(terms(title_words(row))) for number, row in documents.items()}
+        shared = Counter(word for name in called.values() for word in name)
+        gain = {
+            number: NAMED * min(1.0, sum(1 / shared[word] for word in called[number] & words))
+            + FAVOURED * (row.collection == favoured)
+            for number, row in documents.items()
+        }
+        scored = [_Candidate(c.document, c.start, c.stop, c.score + gain[c.document]) for c in candidates]
+        return sorted(scored, key=lambda candidate: -candidate.score)
+
+    def _apart(self, ranked: Iterable[_Candidate]) -> Iterator[Passage]:
+        """Of two that begin on the same page and overlap, only the better one."""
+        kept: list[tuple[int, _Candidate]] = []
+        for candidate in ranked:
+            passage = self._passage(candidate)
+            again = any(
+                passage.page == page and candidate.overlaps(other.document, other.start, other.stop)
+                for page, other in kept
+            )
+            if not again:
+                kept.append((passage.page, candidate))
+                yield passage
+
+    def _passage(self, candidate: _Candidate) -> Passage:
+        document = self._index.document(candidate.document)
+        rows = [
+            (sentence, row.heading)
+            for _, row in self._under(candidate)
+            for place, sentence in enumerate(row.sentences, row.first)
+            if candidate.start <= place < candidate.stop
+        ]
+        return Passage(
+            document.collection,
+            document.source,
+            document.title,
+            document.label,
+            sorted({page for sentence, _ in rows for page in sentence.pages}),
+            rows[0][1],
+            " ".join(sentence.text for sentence, _ in rows),
+            round(min(1.0, candidate.score), 4),
+        )
+
+    def _readings(self, ranked: Iterable[_Candidate]) -> list[Reading]:
+        best: dict[int, Reading] = {}
+        for candidate in ranked:
+            for number, row in self._under(candidate):
+                if number not in best:
+                    best[number] = _reading(self._index.document(row.document), row, candidate.score)
+            if len(best) >= SECTIONS:
+                break
+        return [*best.values()]
+
+
+def _reading(document: DocumentRow, row: SectionRow, score: float) -> Reading:
+    return Reading(
+        document.collection,
+        document.source,
+        title_words(document),
+        row.heading,
+        document.label,
+        row.sentences,
+        row.terms,
+        row.vectors[1:],
+        row.vectors[0],
+        score,
+    )
+
+
+def _together(wide: Sequence[_Candidate], small: Sequence[_Candidate]) -> list[_Candidate]:
+    """A wide passage stands with the best small one in it, a small one with the best wide one around it."""
+    documents, starts, stops = (np.array([getattr(c, name) for c in small]) for name in ("document", "start", "stop"))
+    own = np.array([c.score for c in small])
+    around = np.zeros(len(small))
+    joint = []
+    for passage in wide:
+        inside = (documents == passage.document) & (starts < passage.stop) & (passage.start < stops)
+        within = float(own[inside].max(initial=0.0))
+        around[inside] = np.maximum(around[inside], passage.score)
+        joint.append(_Candidate(passage.document, passage.start, passage.stop, (passage.score + within) / 2))
+    joint += [
+        _Candidate(c.document, c.start, c.stop, (c.score + wider) / 2)
+        for c, wider in zip(small, around.tolist(), strict=True)
+        if wider
+    ]
+    return joint
+
+
+def _bm25(small: _Small, weights: Mapping[str, float], average: float, k: float = 1.2, b: float = 0.75) -> float:
+    long = k * (1 - b + b * small.size / average)
+    return sum(
+        weight * (k + 1) * small.counts[word] / (small.counts[word] + long)
+        for word, weight in weights.items()
+        if word in small.counts
+    )
+
+
+def _mixed(near: Sequence[float], worded: Sequence[float]) -> list[float]:
+    """Both scores, each over its best, in one."""
+    nearest, best = max(near, default=0.0) or 1.0, max(worded, default=0.0) or 1.0
+    return [DENSE * n / nearest + (1 - DENSE) * w / best for n, w in zip(near, worded, strict=True)]

@@ -1,0 +1,164 @@
+"""Lines -> sections of sentences -> passages, each knowing the pages it stands on."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+from ingest.loaders import Line, Source
+
+
+@dataclass(frozen=True)
+class Sentence:
+    text: str
+    page: int
+    """Where it starts, 1-based."""
+    turn: int | None = None
+    """Where in the text the next page begins, when it runs over a page break."""
+
+    @property
+    def pages(self) -> list[int]:
+        return [self.page] if self.turn is None else [self.page, self.page + 1]
+
+    def on(self, page: int) -> str:
+        """The words that stand on that page."""
+        if self.turn is None:
+            return self.text if page == self.page else ""
+        return (self.text[: self.turn] if page == self.page else self.text[self.turn :]).strip()
+
+
+@dataclass(frozen=True)
+class Section:
+    heading: str
+    sentences: Sequence[Sentence]
+
+
+def sections(source: Source) -> list[Section]:
+    """The document in pieces that each stand under one heading."""
+    found: list[Section] = []
+    headings = [""]
+    body: list[Line] = []
+    for line in [*source.lines, Line("", 0, heading=True)]:
+        if not line.heading:
+            body.append(line)
+            continue
+        kept = [*_without_echo(body, headings)]
+        if (sentences := [*_sentences(kept)]) and not _is_boilerplate(sentences, found):
+            found.append(Section(headings[-1], sentences))
+        body = []
+        headings.append(line.text)
+    return found
+
+
+def _without_echo(body: Sequence[Line], headings: Sequence[str]) -> Iterator[Line]:
+    """Some documents print the headings again as the first line of the body, and tables of contents print them all."""
+    said = set(_words(" ".join(headings[-8:])))
+    for place, line in enumerate(body):
+        words = _words(line.text)
+        echo = place < 2 and words and set(words) <= said
+        if not echo and not re.search(r"(\.\s?){4,}\s*\d+$", line.text):
+            yield line
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+LEGAL = re.compile(
+    r"(?i)all rights reserved|no (representations or )?warranties|intentionally (left )?blank|©|copyright \d"
+)
+
+
+def _is_boilerplate(sentences: Sequence[Sentence], before: Sequence[Section]) -> bool:
+    """A notice of rights in front of everything else answers no question."""
+    text = " ".join(sentence.text for sentence in sentences)
+    return not before and len(text.split()) < 150 and LEGAL.search(text) is not None
+
+
+ENDS = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[•]*[A-Z0-9•])|(?<=\S)\s+(?=•\s)")
+ABBREVIATED = re.compile(
+    r"(?i)(?:\b(?:e\.g|i\.e|etc|vs|no|mr|mrs|ms|dr|inc|ltd|co|corp|u\.s|approx|sec|fig|p|pp)|\b[A-Z])\.$"
+)
+ITEM = re.compile(r"^(•|[-–*o▪●○✓]\s|\(?\d{1,2}[.)]\s|\(?[a-z][.)]\s)")
+
+
+def _sentences(lines: Sequence[Line]) -> Iterator[Sentence]:
+    vocabulary = {word for line in lines for word in _words(line.text)}
+    for block in _blocks(lines):
+        text, turns = _joined(block, vocabulary)
+        starts = [0, *(match.end() for match in ENDS.finditer(text) if not ABBREVIATED.search(text[: match.start()]))]
+        for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+            if re.search(r"\w", text[start:end]):
+                yield _sentence(text, start, end, block[0].page, turns)
+
+
+def _sentence(text: str, start: int, end: int, page: int, turns: Sequence[int]) -> Sentence:
+    stripped = text[start:end].rstrip()
+    turned = sum(turn <= start for turn in turns)
+    inside = next((turn - start for turn in turns if start < turn < start + len(stripped)), None)
+    return Sentence(stripped, page + turned, inside)
+
+
+def _blocks(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    """What runs on from line to line: a paragraph, a list item, a table's row."""
+    block: list[Line] = []
+    for line in lines:
+        apart = block and line.page > block[-1].page + 1
+        if block and (apart or ITEM.match(line.text) or (block[-1].ends and not _runs_on(block[-1], line))):
+            yield block
+            block = []
+        block.append(line)
+    if block:
+        yield block
+
+
+def _runs_on(before: Line, line: Line) -> bool:
+    """A page may break inside a sentence, after a line that looks like a paragraph's last."""
+    return line.page != before.page and before.text[-1] not in ".!?:" and line.text[:1].islower()
+
+
+def _joined(block: Sequence[Line], vocabulary: set[str]) -> tuple[str, list[int]]:
+    """The block on one line, and where in it pages begin."""
+    text, turns = block[0].text, []
+    for before, line in pairwise(block):
+        text = _glued(text, line.text, vocabulary)
+        if line.page != before.page:
+            turns.append(len(text) - len(line.text))
+    return text, turns
+
+
+def _glued(text: str, more: str, vocabulary: set[str]) -> str:
+    broken = re.search(r"(\w+)-$", text)
+    if not broken or not more[:1].isalpha():
+        return f"{text} {more}"
+    whole = broken[1].lower() + _words(more)[0]
+    return text[:-1] + more if whole in vocabulary and more[0].islower() else text + more
+
+
+def small_spans(section: Section, words: int = 60) -> Iterator[tuple[int, int]]:
+    """The section's sentences in runs of about sixty words, end to end."""
+    start, held = 0, 0
+    for place, sentence in enumerate(section.sentences):
+        size = len(sentence.text.split())
+        if held and held + size > words:
+            yield start, place
+            start, held = place, 0
+        held += size
+    yield start, len(section.sentences)
+
+
+def wide_spans(sentences: Sequence[Sentence], characters: int = 1000) -> Iterator[tuple[int, int]]:
+    """A document's sentences in runs of about a thousand characters, each beginning in the middle of the one before.
+
+    They run across headings and page breaks: what a heading announces at the foot of a page is found with it.
+    """
+    ends = [0, *accumulate(len(sentence.text) + 1 for sentence in sentences)]
+    start = 0
+    while start < len(sentences):
+        end = max(start + 1, bisect_right(ends, ends[start] + characters) - 1)
+        yield start, end
+        if end == len(sentences):
+            break
+        middle = (ends[start] + ends[end]) / 2
+        start = max(start + 1, bisect_right(ends, middle) - 1)

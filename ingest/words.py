@@ -1,0 +1,44 @@
+"""Text -> terms: what two texts must share to be about the same thing."""
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Any
+
+import snowballstemmer
+
+TOKEN = re.compile(r"\d+k\b|\d[\d,]*(?:\.\d+)?|[^\W\d_]+(?:['’][^\W\d_]+)?")
+
+STOPPED = frozenset(
+    """a about above after again all also am an and any are as at be because been before being below between both but by
+    can could did do does doing down during each few for from further had has have having he her here hers him his how i
+    if in into is it its itself just let me more most my myself nor of off on once only or other our ours out over own
+    please same shall she should so some such tell than that the their theirs them then there these they this those
+    through to too under until up us very was we were what whats when where which while who whom why will with would you
+    your yours yourself""".split()
+)
+
+
+def terms(text: str) -> list[str]:
+    """The text's words in one form: stemmed, without accents, without the empty ones; `$1,500.00` is `1500`."""
+    return [_term(token) for token in tokens(text) if token not in STOPPED]
+
+
+def tokens(text: str) -> list[str]:
+    """The text's words and numbers as typed, in lower case; `401(k)` is one word."""
+    folded = unicodedata.normalize("NFKD", text.lower().replace("401(k)", "401k").replace("403(b)", "403b"))
+    plain = "".join(c for c in folded if not unicodedata.combining(c)).replace("’", "'")
+    return TOKEN.findall(plain)
+
+
+@lru_cache(maxsize=100_000)
+def _term(token: str) -> str:
+    if token[0].isdigit():
+        return re.sub(r"\.0+$", "", token.replace(",", ""))
+    stem: str = _stemmer().stemWord(token.removesuffix("'s").replace("'", ""))
+    return stem
+
+
+@lru_cache(maxsize=1)
+def _stemmer() -> Any:
+    return snowballstemmer.stemmer("english")

@@ -1,0 +1,1 @@
+"""What thinks with nothing else installed: an encoder and what is fitted on it."""
