@@ -1,0 +1,282 @@
+"""What each command does, once its arguments are read."""
+
+import asyncio
+import json
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from apps import batch
+from apps.indexing import index_configured
+from apps.indexing import ingest as ingest_files
+from apps.question import UsageWrong, checked
+from apps.settings import ROOT, Settings, read
+from apps.show import plain, said, show
+from apps.wiring import Parts, Places, cache_folder
+from graphs.reply import Reply
+from ingest.index import Index, files_in
+
+DONE, SOME_FAILED = 0, 1
+
+
+def chat(given: Namespace) -> int:
+    from apps.chat import run_chat
+
+    parts = _parts(given)
+    index_configured(parts)
+
+    async def talk() -> int:
+        async with parts.conversation() as conversation:
+            return await run_chat(conversation, parts.opening(), parts.places.data / "history", sys.stdin, sys.stdout)
+
+    return asyncio.run(talk())
+
+
+def ask(given: Namespace) -> int:
+    parts = _parts(given)
+    if given.batch is None:
+        checked(given.question)
+    _check_collection(given.collection, parts.settings, parts.places.data)
+    index_configured(parts)
+    return asyncio.run(_ask(given, parts))
+
+
+async def _ask(given: Namespace, parts: Parts) -> int:
+    async with parts.conversation() as conversation:
+
+        async def answer(line: Mapping[str, Any]) -> Reply:
+            question = checked(line.get("question"))
+            collection, thread = line.get("collection", given.collection), line.get("thread", given.thread)
+            _check_collection(collection, parts.settings, parts.places.data)
+            return await conversation.ask(question, _thread(thread), collection)
+
+        if given.batch is not None:
+            return SOME_FAILED if await batch.answered(given.batch, sys.stdout, answer) else DONE
+        reply = await answer({"question": given.question})
+        if given.json:
+            _print_json(reply)
+        else:
+            show(reply, sys.stdout)
+        return DONE
+
+
+def triage(given: Namespace) -> int:
+    parts = _parts(given)
+
+    async def answer(line: Mapping[str, Any]) -> Mapping[str, Any]:
+        began = time.perf_counter()
+        heard = await parts.triage.read(checked(line.get("text"), "text"))
+        return {
+            "id": None,
+            "parts": [
+                {"text": h.text, "intent": h.intent, "score": h.score, "confidence": h.confidence, "place": h.place}
+                for h in heard
+            ],
+            "intent": heard[0].intent,
+            "score": heard[0].score,
+            "ms": _ms(began),
+        }
+
+    def tell(result: Mapping[str, Any]) -> None:
+        for part in result["parts"]:
+            place = f", place {part['place']}" if part["place"] else ""
+            print(
+                f"{part['intent']} (confidence {part['confidence']:.2f}), difficulty {part['score']:.1f}{place}:"
+                f" {plain(part['text'])}"
+            )
+
+    return asyncio.run(_one_or_batch(given, "text", answer, tell))
+
+
+def search(given: Namespace) -> int:
+    parts = _parts(given)
+    if not Index.made(parts.places.data):
+        raise UsageWrong(
+            "There is no index yet.", str(parts.places.data), "Run: tandem ingest PATH --collection C, or: tandem chat"
+        )
+    if given.k < 1:
+        raise UsageWrong("That is no number of passages.", str(given.k), "Give -k a number from 1 on.")
+
+    async def answer(line: Mapping[str, Any]) -> Mapping[str, Any]:
+        began = time.perf_counter()
+        query, collection = checked(line.get("query"), "query"), line.get("collection", given.collection)
+        _check_collection(collection, parts.settings, parts.places.data)
+        collections = [collection] if collection else parts.searched()
+        evidence = parts.retriever.search(query, parts.encoder.query(query), collections, given.k)
+        fields = ("collection", "source", "page", "pages", "score", "heading", "text")
+        return {
+            "id": None,
+            "passages": [{name: getattr(passage, name) for name in fields} for passage in evidence.passages],
+            "ms": _ms(began),
+        }
+
+    def tell(result: Mapping[str, Any]) -> None:
+        for passage in result["passages"]:
+            print(plain(f"{passage['score']:.2f}  {passage['source']}, page {passage['page']}  {passage['heading']}"))
+            print(plain(f"      {passage['text'][:300]}"))
+        if not result["passages"]:
+            print("No passage fits.")
+
+    return asyncio.run(_one_or_batch(given, "query", answer, tell))
+
+
+async def _one_or_batch(given: Namespace, name: str, answer: Any, tell: Any) -> int:
+    if given.batch is not None:
+        return SOME_FAILED if await batch.answered(given.batch, sys.stdout, answer) else DONE
+    result = await answer({name: getattr(given, name)})
+    if given.json:
+        _print_json(result)
+    else:
+        tell(result)
+    return DONE
+
+
+def ingest(given: Namespace) -> int:
+    parts = _parts(given)
+    outcomes = []
+    for path in given.path:
+        collection = given.collection or _collection_of(path, parts.settings)
+        files = files_in(path)
+        if not files:
+            raise UsageWrong("There are no documents in that folder.", str(path), "Add .pdf, .md or .txt files.")
+        outcomes += [(collection, one) for one in ingest_files(parts, files, collection, given.label)]
+    if given.json:
+        _print_json(
+            {
+                "documents": [
+                    {
+                        "collection": collection,
+                        "source": one.source,
+                        "status": one.status,
+                        "passages": one.passages,
+                        "error": batch.as_error(one.trouble) if one.trouble else None,
+                    }
+                    for collection, one in outcomes
+                ]
+            }
+        )
+    else:
+        for collection, one in outcomes:
+            told = (
+                said(one.trouble)
+                if one.trouble
+                else f"{one.status}, {one.passages} passages"
+                if one.passages
+                else one.status
+            )
+            print(plain(f"{collection}/{one.source}: {told}"))
+    return SOME_FAILED if any(one.trouble for _, one in outcomes) else DONE
+
+
+def documents(given: Namespace) -> int:
+    parts = _parts(given)
+    rows = parts.index.store.documents() if Index.made(parts.places.data) else []
+    if given.json:
+        _print_json({"documents": [{k: v for k, v in asdict(row).items() if k != "fingerprint"} for row in rows]})
+        return DONE
+    for row in rows:
+        print(plain(f"{row.collection}/{row.source}  {row.label}, {row.pages} pages, {row.passages} passages"))
+    if not rows:
+        print("There are no documents yet. Run: tandem ingest PATH --collection C")
+    return DONE
+
+
+def forget(given: Namespace) -> int:
+    parts = _parts(given)
+    gone = parts.index.forget(given.source, given.collection) if Index.made(parts.places.data) else []
+    if not gone:
+        raise UsageWrong(
+            "There is no such document in the index.", given.source, "Name one that `tandem documents` lists."
+        )
+    if given.json:
+        _print_json({"forgotten": [{"collection": row.collection, "source": row.source} for row in gone]})
+    else:
+        for row in gone:
+            print(plain(f"Forgot {row.collection}/{row.source}."))
+    return DONE
+
+
+def serve(given: Namespace) -> int:
+    from apps.server import serve as run
+
+    parts = _parts(given)
+    index_configured(parts)
+    return run(
+        parts,
+        given.host or parts.settings.server.host,
+        parts.settings.server.port if given.port is None else given.port,
+    )
+
+
+def eval(given: Namespace) -> int:
+    from apps.evaluate import evaluate
+
+    parts = _parts(given)
+    return evaluate(parts, given.dir, near_misses=given.near_misses, rows=given.rows, as_json=given.json)
+
+
+def graph(given: Namespace) -> int:
+    from graphs.assistant import assistant
+
+    drawn = assistant(sorted(_parts(given).policy.tools)).get_graph(xray=True)
+    print(drawn.draw_ascii() if given.ascii else drawn.draw_mermaid(with_styles=False), end="")
+    return DONE
+
+
+def doctor(given: Namespace) -> int:
+    from apps.doctor import findings
+
+    found = findings(_parts(given))
+    if given.json:
+        _print_json({"findings": [asdict(finding) for finding in found]})
+    else:
+        for finding in found:
+            remedy = f"  → {finding.do}" if finding.do else ""
+            print(plain(f"{'ok ' if finding.ok else '!! '} {finding.name}: {finding.told}{remedy}"))
+    return DONE if all(finding.ok for finding in found) else SOME_FAILED
+
+
+def _parts(given: Namespace) -> Parts:
+    mode = {"routing.mode": given.mode} if "mode" in given else {}
+    settings = read(config=getattr(given, "config", None), given=mode)
+    return Parts(settings, Places(getattr(given, "data", ROOT / ".tandem"), cache_folder()))
+
+
+def _check_collection(name: object, settings: Settings, data: Path) -> None:
+    known = [collection.name for collection in settings.collections]
+    if name is None or name in known:
+        return
+    if Index.made(data):
+        from ingest.store import Store
+
+        store = Store(data / "index.sqlite")
+        known += [collection for collection in store.collections() if collection not in known]
+        store.close()
+    if name not in known:
+        raise UsageWrong("There is no such collection.", str(name), f"Name one of {', '.join(known)}.")
+
+
+def _collection_of(path: Path, settings: Settings) -> str:
+    for collection in settings.collections:
+        folder = settings.folder(collection).resolve()
+        if path.resolve() == folder or folder in path.resolve().parents:
+            return collection.name
+    raise UsageWrong("It is not said which collection that belongs to.", str(path), "Add --collection NAME.")
+
+
+def _thread(name: object) -> str | None:
+    if name is None or (isinstance(name, str) and 0 < len(name) <= 200):
+        return name
+    raise UsageWrong("That is no name for a thread.", str(name)[:80], "Use up to 200 characters.")
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False))
+
+
+def _ms(began: float) -> float:
+    return round(1000 * (time.perf_counter() - began), 1)

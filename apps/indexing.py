@@ -1,0 +1,47 @@
+"""Folders -> the index, with a progress bar where somebody watches."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from apps.show import plain, said
+from apps.wiring import Parts
+from ingest.index import Index, Ingested, Progress, files_in
+from privacy.labels import Label, strictest
+
+
+def index_configured(parts: Parts) -> None:
+    """When the data folder has no index at all, make it from the configured collections; another process waits."""
+    if Index.made(parts.places.data):
+        return
+    for collection in parts.settings.collections:
+        folder = parts.settings.folder(collection)
+        outcomes = ingest(parts, files_in(folder), collection.name)
+        for outcome in outcomes:
+            if outcome.trouble is not None:
+                print(f"tandem: {outcome.source}: {said(outcome.trouble)}", file=sys.stderr)
+
+
+def ingest(parts: Parts, files: Mapping[str, Path], collection: str, label: Label | None = None) -> list[Ingested]:
+    """Under the strictest of the labels that the settings and the user give."""
+    configured = [c.label for c in parts.settings.collections if c.name == collection]
+    given: Iterable[Label] = [*configured, *([label] if label else [])]
+    with watched(f"Indexing {collection}") as progress:
+        return parts.index.ingest(files, collection, strictest(given), progress)
+
+
+@contextmanager
+def watched(title: str) -> Iterator[Progress]:
+    """A bar on a terminal; elsewhere a line for each file."""
+    if not sys.stderr.isatty():
+        yield lambda one, done, of: print(f"{title}: {plain(one.source)} {one.status} ({done}/{of})", file=sys.stderr)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda one, done, of: bar.update(task, completed=done, total=of)

@@ -1,0 +1,143 @@
+"""Settings -> the parts, put together: the only file that knows which ones they are."""
+
+import os
+import tomllib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from apps.settings import Settings, SettingsWrong
+from apps.tools import CalculatorTool, WeatherTool
+from graphs.assistant import assistant
+from graphs.context import Context, Tool
+from graphs.conversation import Conversation
+from graphs.routing import Policy
+from ingest.errors import Trouble
+from ingest.index import Index
+from ingest.retriever import Retriever
+from models.embedded.difficulty import Difficulty
+from models.embedded.encoder import Encoder
+from models.embedded.finder import EmbeddedFinder, QuotingWriter
+from models.embedded.intents import Intents, described
+from models.embedded.smalltalk import SENTENCES, SmallTalk
+from models.embedded.triage import EmbeddedTriage
+from models.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are kept."""
+
+    data: Path
+    cache: Path
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """The user's cache folder, for what can be made again."""
+    base = environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "tandem"
+
+
+class Parts:
+    """The concrete parts, each built when first asked for."""
+
+    def __init__(self, settings: Settings, places: Places) -> None:
+        self.settings, self.places = settings, places
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        return Encoder(self.places.cache, self.settings.models.precision)
+
+    @cached_property
+    def index(self) -> Index:
+        return Index(self.places.data, self.encoder)
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        return Retriever(self.index)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        return Tokens(self.places.cache)
+
+    @cached_property
+    def triage(self) -> EmbeddedTriage:
+        named = {intent.name: intent.describe for intent in self.settings.intents}
+        examples = {name: topics for name, topics in _examples(self.settings).items() if name in named}
+        intents = Intents.fitted(described(examples, named), self.encoder, self.places.cache)
+        return EmbeddedTriage(self.encoder, intents, Difficulty.shipped(), frozenset({"weather"}))
+
+    @cached_property
+    def policy(self) -> Policy:
+        intents, routing = self.settings.intents, self.settings.routing
+        return Policy(
+            documents={intent.name: intent.collection for intent in intents if intent.kind == "documents"},
+            tools=frozenset(intent.name for intent in intents if intent.kind == "tool"),
+            mode=routing.mode,
+            score_above=routing.score_above,
+            tokens_above=routing.tokens_above,
+            internal_may_leave=self.settings.privacy.internal_to == "any",
+        )
+
+    def tools(self) -> dict[str, Tool]:
+        known: dict[str, Tool] = {
+            "weather": WeatherTool(self.settings.tools.weather),
+            "calculator": CalculatorTool(),
+        }
+        unknown = next((name for name in sorted(self.policy.tools) if name not in known), None)
+        if unknown is not None:
+            raise SettingsWrong("There is no tool for that intent.", unknown, f"Name it one of {', '.join(known)}.")
+        return {name: tool for name, tool in known.items() if name in self.policy.tools}
+
+    def searched(self) -> list[str]:
+        """The collections that there are to search, the configured ones first."""
+        configured = [collection.name for collection in self.settings.collections]
+        return [*dict.fromkeys([*configured, *self.index.store.collections()])]
+
+    def opening(self) -> str:
+        """What answers here, for the first line of a chat."""
+        return (
+            f"Answers come from {', '.join(self.searched())}, quoted by the embedded model. No large model is set up."
+        )
+
+    @asynccontextmanager
+    async def conversation(self) -> AsyncIterator[Conversation]:
+        from langgraph.checkpoint.memory import InMemorySaver
+        from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+        strict = JsonPlusSerializer(allowed_msgpack_modules=None)
+        collections = self.searched()
+        async with AsyncExitStack() as running:
+            tools = self.tools()
+            context = Context(
+                triage=self.triage,
+                finder=EmbeddedFinder(self.encoder, self.retriever),
+                small=QuotingWriter(),
+                chat=SmallTalk(self.triage.topic, collections, [*tools], SENTENCES),
+                tools=tools,
+                tokens=self.tokens,
+                policy=self.policy,
+            )
+            threads = await running.enter_async_context(
+                AsyncSqliteSaver.from_conn_string(str(self.places.data / "threads.sqlite"))
+            )
+            threads.serde = strict
+            yield Conversation(
+                assistant(tools, threads),
+                assistant(tools, InMemorySaver(serde=strict)),
+                context,
+                collections,
+                (self.settings.prices.input, self.settings.prices.output),
+            )
+
+
+def _examples(settings: Settings) -> dict[str, dict[str, list[str]]]:
+    """intents.toml beside the settings; its own words are checked where they are used."""
+    file = settings.home / "intents.toml"
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Trouble("The intents' examples cannot be read.", str(file), f"{error}") from error

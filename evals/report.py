@@ -1,0 +1,243 @@
+"""Rows -> the report: figures with their intervals, and the questions that went worst."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from evals.cases import Case
+from evals.metrics import Figure, balanced, length, mean, percentile, separation, share
+from evals.run import Row, Searched, abstained
+from graphs.reply import Reply
+from ingest.errors import Trouble
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+HARDEST = 10
+
+TITLES = {
+    "route": "route right",
+    "intent": "intent right",
+    "complexity": "difficulty right (balanced)",
+    "hit_at_1": "page found first (hit@1)",
+    "hit_at_5": "page among five (hit@5)",
+    "mrr_at_10": "page's rank (MRR@10)",
+    "citation_precision": "cited pages that are right",
+    "citation_recall": "right pages that are cited",
+    "answer_f1": "answer's words (token F1)",
+    "figures_recall": "answer's numbers",
+    "answer_words": "words of an answer",
+    "correct_refusals": "unanswerable, refused",
+    "false_refusals": "answerable, refused",
+    "near_misses_refused": "near misses, refused",
+    "auroc": "answerable told apart (AUROC)",
+    "median_ms": "median ms",
+    "p95_ms": "95th percentile ms",
+}
+SHARES = ("route", "intent", "hit_at_1", "hit_at_5", "correct_refusals", "false_refusals")
+MEANS = ("mrr_at_10", "citation_precision", "citation_recall", "answer_f1", "figures_recall")
+LESS_IS_BETTER = frozenset({"false_refusals"})
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `tandem eval` found out."""
+
+    set: str
+    rows: Sequence[Row]
+    near_misses: Sequence[tuple[Case, Searched]]
+    troubles: Sequence[Trouble]
+    """Documents that could not be read, and questions that could not be asked."""
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        return figures(self.rows, [seen for _, seen in self.near_misses])
+
+
+# Figures --------------------------------------------------------------------------------------------------------------
+
+
+def figures(rows: Sequence[Row], near_misses: Sequence[Searched] = ()) -> dict[str, Figure]:
+    """Those that the set says enough for, in the order of TITLES."""
+    found = {
+        **_each(SHARES, share, rows),
+        **_each(MEANS, mean, rows),
+        **_complexity(rows),
+        **_refusals(rows, near_misses),
+        **_answers(rows),
+    }
+    return {name: found[name] for name in TITLES if name in found}
+
+
+def _each(names: Sequence[str], figure: Callable[[Sequence[float]], Figure], rows: Sequence[Row]) -> dict[str, Figure]:
+    values = {name: [row.scores[name] for row in rows if name in row.scores] for name in names}
+    return {name: figure(scores) for name, scores in values.items() if scores}
+
+
+def _complexity(rows: Sequence[Row]) -> dict[str, Figure]:
+    right = {
+        kind: [r.scores["complexity"] for r in rows if r.scores and r.case.complex is kind] for kind in (True, False)
+    }
+    return {"complexity": balanced(*right.values())} if any(right.values()) else {}
+
+
+def _refusals(rows: Sequence[Row], near_misses: Sequence[Searched]) -> dict[str, Figure]:
+    sure = {
+        kind: [row.searched.confidence for row in rows if row.searched and row.case.answerable is kind]
+        for kind in (True, False)
+    }
+    answerable, not_answerable = sure[True], [*sure[False], *(miss.confidence for miss in near_misses)]
+    refused = [float(not miss.answered) for miss in near_misses]
+    return {
+        **({"near_misses_refused": share(refused)} if refused else {}),
+        **({"auroc": separation(answerable, not_answerable)} if answerable and not_answerable else {}),
+    }
+
+
+def _answers(rows: Sequence[Row]) -> dict[str, Figure]:
+    took = [row.reply["ms"]["total"] for row in rows if row.reply]
+    long = [float(length(row.reply["answer"])) for row in rows if row.reply and _has_answer(row.reply, row)]
+    return {
+        **({"median_ms": percentile(took, 50), "p95_ms": percentile(took, 95)} if took else {}),
+        **({"answer_words": mean(long)} if long else {}),
+    }
+
+
+def _has_answer(reply: Reply, row: Row) -> bool:
+    return "answer_f1" in row.scores and not abstained(reply)
+
+
+# Failures -------------------------------------------------------------------------------------------------------------
+
+
+def wrong(row: Row) -> list[str]:
+    """Its figures that could not be worse."""
+    if row.trouble is not None:
+        return ["error"]
+    return [name for name in TITLES if name in row.scores and _goodness(name, row) == 0]
+
+
+def hardest(rows: Sequence[Row]) -> list[Row]:
+    """The questions with most wrong, worst first."""
+
+    def hardness(row: Row) -> tuple[bool, int, float, str]:
+        good = [_goodness(name, row) for name in row.scores]
+        return (row.trouble is None, -len(wrong(row)), sum(good) / max(len(good), 1), row.case.id)
+
+    return sorted((row for row in rows if wrong(row)), key=hardness)[:HARDEST]
+
+
+def _goodness(name: str, row: Row) -> float:
+    return 1 - row.scores[name] if name in LESS_IS_BETTER else row.scores[name]
+
+
+def below(found: Mapping[str, Figure], floors: Mapping[str, float]) -> dict[str, float]:
+    """The figures that miss their floor (their ceiling, where less is better), with what was measured."""
+    return {
+        name: round(found[name].value, 4)
+        for name, floor in floors.items()
+        if (found[name].value > floor if name in LESS_IS_BETTER else found[name].value < floor)
+    }
+
+
+# On paper -------------------------------------------------------------------------------------------------------------
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    return {
+        "set": report.set,
+        "questions": len(report.rows),
+        "near_misses": len(report.near_misses),
+        "figures": {name: {"title": TITLES[name], **_rounded(figure)} for name, figure in report.figures.items()},
+        "hardest": [{"id": row.case.id, "wrong": wrong(row)} for row in hardest(report.rows)],
+        "errors": [{"what": t.what, "value": t.value, "do": t.do} for t in report.troubles],
+        "rows": rows_as_json(report),
+    }
+
+
+def rows_as_json(report: Report) -> list[dict[str, Any]]:
+    """One for each question, the near misses last."""
+    return [
+        *map(_row_as_json, report.rows),
+        *(
+            {"id": case.id, "question": case.question, "near_miss": True, **_searched_as_json(seen)}
+            for case, seen in report.near_misses
+        ),
+    ]
+
+
+def _row_as_json(row: Row) -> dict[str, Any]:
+    reply = row.reply
+    known: dict[str, Any] = {"id": row.case.id, "question": row.case.question, "near_miss": False}
+    if reply is None or row.searched is None:
+        trouble = row.trouble
+        return {**known, "error": trouble and {"what": trouble.what, "value": trouble.value, "do": trouble.do}}
+    return {
+        **known,
+        "scores": {name: round(score, 4) for name, score in row.scores.items()},
+        "wrong": wrong(row),
+        "route": reply["route"],
+        "intent": reply["intent"],
+        "score": reply["score"],
+        "abstained": abstained(reply),
+        "answer": reply["answer"],
+        "words": length(reply["answer"]),
+        "citations": reply["citations"],
+        **_searched_as_json(row.searched),
+        "ms": reply["ms"]["total"],
+    }
+
+
+def _searched_as_json(seen: Searched) -> dict[str, Any]:
+    return {
+        "passages": [{"source": source, "page": page} for source, page in seen.places],
+        "answered": seen.answered,
+        "confidence": round(seen.confidence, 4),
+    }
+
+
+def _rounded(figure: Figure) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in asdict(figure).items()}
+
+
+def heading(report: Report) -> str:
+    misses = f", {len(report.near_misses)} near misses" if report.near_misses else ""
+    return f"{report.set}: {len(report.rows)} question{'s' if len(report.rows) != 1 else ''}{misses}"
+
+
+def cells(report: Report) -> list[tuple[str, str, str, str]]:
+    """Title, value, interval and number of questions of each figure."""
+    return [
+        (TITLES[name], _written(f.value), f"{_written(f.low)} – {_written(f.high)}", str(f.n))
+        for name, f in report.figures.items()
+    ]
+
+
+def failures(report: Report) -> list[str]:
+    return [f"{row.case.id}: {', '.join(wrong(row))}" for row in hardest(report.rows)]
+
+
+def text(report: Report) -> str:
+    """Plain lines, for a file or another program."""
+    lines = [f"{title:<30} {value:>7}  {interval:>15}  {n:>5}" for title, value, interval, n in cells(report)]
+    worst = failures(report)
+    told = ["", "What went worst:", *(f"  {line}" for line in worst)] if worst else []
+    return "\n".join([heading(report), "", f"{'':<30} {'':>7}  {'95% interval':>15}  {'n':>5}", *lines, *told])
+
+
+def table(report: Report) -> "Table":
+    """For a terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(title=Text(heading(report)), title_justify="left", box=None, pad_edge=False)
+    drawn.add_column("")
+    for title in ("", "95% interval", "n"):
+        drawn.add_column(title, justify="right")
+    for row in cells(report):
+        drawn.add_row(*map(Text, row))
+    return drawn
+
+
+def _written(value: float) -> str:
+    return f"{value:.3f}" if value <= 1 else f"{value:.1f}"

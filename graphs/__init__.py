@@ -1,0 +1,1 @@
+"""The state machine: the diagram in code, its boxes and its choices."""

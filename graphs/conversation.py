@@ -1,0 +1,142 @@
+"""Questions to the graph, one at a time in each thread: run it, resume it, and say what came of it."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakValueDictionary
+
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command, Interrupt
+
+from graphs import words
+from graphs.assistant import Assistant
+from graphs.context import Context
+from graphs.reply import Prices, Reply, reply
+from graphs.state import State, Turn, Waiting
+
+
+@dataclass(frozen=True)
+class Step:
+    """A box has done its work."""
+
+    name: str
+
+
+@dataclass
+class Run:
+    """What a run of the graph has shown so far."""
+
+    state: State = field(default_factory=lambda: State())
+    path: list[str] = field(default_factory=list)
+    waiting: Waiting | None = None
+
+    def see(self, inside: Sequence[str], mode: str, chunk: dict[str, Any]) -> list[Step]:
+        """Boxes in a subgraph are called `documents:draft`; the subgraph itself is no step of its own."""
+        if mode == "values":
+            if not inside:
+                self.state = State(**chunk)  # type: ignore[typeddict-item]
+            return []
+        within = inside[0].partition(":")[0] + ":" if inside else ""
+        if "__metadata__" in chunk:  # done before the question waited, and handed in again
+            return []
+        names = [within + name for name in chunk if name != "__interrupt__"]
+        new = [name for name in names if not any(step.startswith(f"{name}:") for step in self.path)]
+        self.path += new
+        if not inside and (asked := chunk.get("__interrupt__")):
+            self.waiting = asked[0].value
+            self.path.append("ask_back")
+        return [Step(name) for name in new]
+
+
+class Conversation:
+    """The assistant as its users meet it: a question and a thread in, steps and a reply out."""
+
+    def __init__(
+        self, kept: Assistant, passing: Assistant, context: Context, collections: Sequence[str], prices: Prices
+    ) -> None:
+        self._kept, self._passing, self._context = kept, passing, context
+        self._collections, self._prices = [*collections], prices
+        # LangGraph lets two runs on one thread lose a turn.
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def ask(self, question: str, thread: str | None = None, collection: str | None = None) -> Reply:
+        """The reply; the thread is kept, and goes on when it is named again."""
+        return await _last(self.run(question, thread, collection))
+
+    async def ask_in_passing(self, question: str, collection: str | None = None, history: Sequence[Turn] = ()) -> Reply:
+        """The reply in a thread that is thrown away."""
+        return await _last(self.run_in_passing(question, collection, history))
+
+    async def run(
+        self, question: str, thread: str | None = None, collection: str | None = None
+    ) -> AsyncIterator[Step | Reply]:
+        """Steps as they are done, then the reply."""
+        new, thread = thread is None, thread or uuid.uuid4().hex
+        lock = self._locks.setdefault(thread, asyncio.Lock())
+        async with lock:
+            waiting = None if new else await self._waiting(thread)
+            replies = waiting is not None and not await self._is_new(question)
+            asked: Any = Command(resume=question) if replies else self._asked(question, collection)
+            notices = [words.DROPPED] if waiting is not None and not replies else []
+            async for event in self._run(self._kept, asked, question, thread, notices):
+                yield event
+
+    async def run_in_passing(
+        self, question: str, collection: str | None = None, history: Sequence[Turn] = ()
+    ) -> AsyncIterator[Step | Reply]:
+        thread = uuid.uuid4().hex
+        asked = {**self._asked(question, collection), "turns": [*history]}
+        async for event in self._run(self._passing, asked, question, thread, []):
+            yield event
+        saver = self._passing.checkpointer
+        if isinstance(saver, InMemorySaver):
+            saver.delete_thread(thread)
+
+    def _asked(self, question: str, collection: str | None) -> State:
+        return State(
+            question=question,
+            collections=[collection] if collection else self._collections,
+            pinned=collection is not None,
+        )
+
+    async def _run(
+        self, graph: Assistant, asked: Any, question: str, thread: str, notices: Sequence[str]
+    ) -> AsyncIterator[Step | Reply]:
+        began, run = time.perf_counter(), Run()
+        events = graph.astream(
+            asked,
+            {"configurable": {"thread_id": thread}},
+            context=self._context,
+            stream_mode=["updates", "values"],
+            subgraphs=True,
+            durability="exit",
+        )
+        event: Any
+        async for event in events:
+            for step in run.see(*event):
+                yield step
+        ms = 1000 * (time.perf_counter() - began)
+        state: State = {**run.state, "question": question}
+        yield reply(state, run.waiting, thread, run.path, ms, self._prices, notices)
+
+    async def _waiting(self, thread: str) -> Interrupt | None:
+        snapshot = await self._kept.aget_state({"configurable": {"thread_id": thread}})
+        return snapshot.interrupts[0] if snapshot.interrupts else None
+
+    async def _is_new(self, message: str) -> bool:
+        """Whether a message that might be the awaited reply is plainly a question of its own."""
+        heard = await self._context.triage.read(message)
+        other_business = heard[0].intent not in ("weather", "smalltalk", "other")
+        return other_business or len(heard) > 1 or (message.rstrip().endswith("?") and len(message.split()) > 3)
+
+
+async def _last(events: AsyncIterator[Step | Reply]) -> Reply:
+    reply: Step | Reply | None = None
+    async for event in events:
+        reply = event
+    if reply is None or isinstance(reply, Step):
+        raise RuntimeError("the run ended without a reply")
+    return reply

@@ -1,0 +1,127 @@
+"""What one question carries through the graph: plain values in the thread, found things only inside a branch."""
+
+from typing import Annotated, Any, Literal
+
+from langgraph.channels import UntrackedValue
+from typing_extensions import TypedDict
+
+from models.found import Draft, Found
+
+Writer = Literal["embedded", "small", "large", "tool"]
+
+
+class Part(TypedDict):
+    """One intent of a question."""
+
+    number: int
+    question: str
+    search: str
+    """What to look for in the documents: the question, with what a follow-up leaves unsaid."""
+    intent: str
+    score: float
+    """How hard it is for a small model, 0 to 10."""
+    confidence: float
+    place: str | None
+    collection: str | None
+    """Where its intent expects the answer."""
+    in_documents: bool | None
+    """For a part of no sure intent: whether the documents answered it when they were tried; None when not tried."""
+    tokens: int
+    route: str
+
+
+class Cited(TypedDict):
+    """A citation as the user gets it."""
+
+    n: int
+    collection: str
+    source: str
+    page: int
+    quote: str
+    """Words that stand on that page."""
+
+
+class ToolCall(TypedDict):
+    name: str
+    arguments: dict[str, Any]
+    result: dict[str, Any]
+
+
+class Answer(TypedDict):
+    """One part, answered."""
+
+    part: Part
+    text: str
+    """With `[n]` where it stands on citation n, counted within this answer."""
+    citations: list[Cited]
+    writer: Writer | None
+    model: str | None
+    grounded: bool
+    escalated: bool
+    abstained: bool
+    reason: str
+    """Why it was answered so, in one sentence."""
+    tools: list[ToolCall]
+    notices: list[str]
+    would: dict[str, int]
+    """The tokens, `input` and `output`, had this part been sent to a large model."""
+
+
+class Turn(TypedDict):
+    """An earlier question of the thread."""
+
+    question: str
+    answer: str
+    intent: str
+
+
+class Waiting(TypedDict):
+    """What is asked back before a part can go on."""
+
+    question: str
+    choices: list[str]
+
+
+def collected(before: list[Answer], new: list[Answer] | None) -> list[Answer]:
+    """Branches add their answers; None empties the list when a question starts."""
+    return [] if new is None else [*before, *new]
+
+
+class State(TypedDict, total=False):
+    """One question, and the thread it stands in."""
+
+    question: str
+    collections: list[str]
+    """Those that the asker may read; one, when the asker named it."""
+    pinned: bool
+    """Whether the asker named it: then its documents answer, whatever the intent."""
+    parts: list[Part]
+    part: Part
+    """The part that the user's reply has completed."""
+    answers: Annotated[list[Answer], collected]
+    answer: str
+    citations: list[Cited]
+    notices: list[str]
+    turns: list[Turn]
+
+
+class PartState(TypedDict):
+    """What a branch is sent: one part, and the collections its asker may read."""
+
+    part: Part
+    collections: list[str]
+
+
+class DocumentsState(PartState, total=False):
+    """One part on its way through the documents; a thread remembers the answer, not all that was read for it."""
+
+    found: Annotated[Found, UntrackedValue]
+    draft: Annotated[Draft, UntrackedValue]
+    grounded: bool
+    answers: list[Answer]
+
+
+class Answers(TypedDict):
+    """What a branch hands back."""
+
+    answers: list[Answer]

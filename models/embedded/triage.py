@@ -1,0 +1,70 @@
+"""Message -> parts with intent, difficulty and place: the triage that is always there."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ingest.words import terms
+from models.embedded.difficulty import Difficulty
+from models.embedded.encoder import Encoder
+from models.embedded.intents import Guess, Intents
+from models.embedded.parts import parts
+from models.embedded.places import place_in
+
+# "And for part-timers?" says nothing by itself; "What is the match?" does.
+LEANS = re.compile(
+    r"(?i)^\W*(and|but|so|then|or)\b|^\W*(what|how) about\b|\b(it|that|they|them|those|these|ones?|there|he|she)\b"
+)
+FEW = 4
+"""A message of so few telling words, that leans on another, is read together with it."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One intent of a message."""
+
+    text: str
+    search: str
+    """With what a follow-up leaves unsaid."""
+    intent: str
+    confidence: float
+    score: float
+    place: str | None
+
+
+class EmbeddedTriage:
+    def __init__(self, encoder: Encoder, intents: Intents, difficulty: Difficulty, with_place: frozenset[str]) -> None:
+        self._encoder, self._intents, self._difficulty, self._with_place = encoder, intents, difficulty, with_place
+
+    async def read(self, message: str, earlier: Sequence[str] = ()) -> list[Heard]:
+        """The parts of a message, in order; `earlier` are the thread's questions before it."""
+        if earlier and leans(message):
+            return [self._leaning(message, earlier[-1])]
+        return [self._heard(part.text, part.text, part.guess) for part in parts(message, self._guesses)]
+
+    def place(self, reply: str) -> str | None:
+        return place_in(reply, reply=True)
+
+    def topic(self, message: str) -> str:
+        return self._intents.guess(self._encoder.query(message)).topic
+
+    def _leaning(self, message: str, before: str) -> Heard:
+        """A follow-up stays with the intent before it, unless it is plainly of another."""
+        both = f"{before} {message}"
+        own, joint = self._guesses([message, both])
+        guess = own if own.intent not in ("other", "smalltalk") else joint
+        search = both if guess.intent == joint.intent else message
+        return self._heard(message, search, guess)
+
+    def _heard(self, text: str, search: str, guess: Guess) -> Heard:
+        score = self._difficulty.score(text, self._encoder.query(text))
+        place = (place_in(text) or place_in(search)) if guess.intent in self._with_place else None
+        return Heard(text, search, guess.intent, round(guess.confidence, 4), score, place)
+
+    def _guesses(self, texts: Sequence[str]) -> list[Guess]:
+        """Each on its own: a quantised vector depends a little on what it is batched with."""
+        return [self._intents.guess(self._encoder.query(text)) for text in texts]
+
+
+def leans(message: str) -> bool:
+    return LEANS.search(message) is not None and len(terms(message)) <= FEW

@@ -1,0 +1,269 @@
+"""Question and readings -> the run of consecutive sentences that answers best, word for word, and the pages to cite."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import log
+from pathlib import PurePath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.evidence import Reading, Statistics, Vector
+from ingest.split import Section, Sentence, small_spans
+from ingest.words import terms
+from models.found import Citation
+
+# The weights were chosen on one half of northwind-dev and confirmed on the other half and on 64 typed questions about
+# Brightwater ; F1 is flat around all of them, and each of those marked * is worth a point or more.
+CAP = 90  # words of a quotation; flat from 85 to 105
+HEADING = 0.6  # of the heading's vector in a window's
+LIKE = 0.6  # * cosine of question and window
+COVERS = 1.0  # * idf share of the question's words in window, heading and title
+BEGINS = 0.3  # * cosine of question and first sentence
+AFTER_ECHO = 0.2  # * for beginning right behind a sentence that only repeats the question
+ECHOES = -0.1  # for the share of such sentences in the window
+FOUND = 1.0  # what the search thought of the section
+NAMED = 0.15  # * for a document that the question names
+EARLY = 0.1  # for standing early in the section
+BRIEF = -0.2  # for fewer than 40 words
+
+# What people ask with rather than about.
+ASKING = """
+    actually answer anybody anyone anything ask asked asking associated available aware basically certain come
+    comes concerning confused consider consideration considerations considered considering current currently
+    describe described detail details different document documents else ever exactly example explain find
+    general get gets getting give given giving gonna good got happen happens hello help hey hi how's importance
+    important include included includes including info information key kind kinda kindly kinds know long look
+    looking lot lots made main major make making many maybe mean means mention mentioned much need needs new now
+    offer offered offers often ok okay old point points possible potential process provide provided provides
+    purpose question quick quickly quite really recent recently regarding related role say says show simply
+    someone something soon sorry specific specifically still stuff take taken text thank thanks thing things
+    today total totally try trying type types u ur use used using various wanna want wants way ways what's whats
+    when's where's who's wonder wondering work works yet yo
+""".split()
+EMPTY = frozenset(term for word in ASKING for term in (terms(word) or [word]))
+
+Floats = NDArray[np.float32]
+Places = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Quotation:
+    text: str
+    """Sentences as they stand in the reading, one after the other."""
+    reading: Reading
+    start: int
+    end: int
+    score: float
+    likeness: float
+    """Cosine of the question with the quotation, or with its likest sentence when that is more."""
+    citations: list[Citation]
+    """The quotation's own pages, then, when a second look finds another place, that one's."""
+
+
+def quote(question: str, query: Vector, readings: Sequence[Reading], statistics: Statistics) -> Quotation | None:
+    """The best window of whole sentences of one section, as many as fit in the cap; nothing when there is nothing."""
+    read = [reading for reading in readings if reading.sentences]
+    if not read:
+        return None
+    laid = _lay(read, query, weights(question, statistics))
+    windows = _windows(laid)
+    scores = _scores(laid, *windows)
+    best = int(scores.argmax())
+    start, end = int(windows[0][best]), int(windows[1][best])
+    reading, before = read[laid.section[start]], int(laid.first[start])
+    sentences = reading.sentences[start - before : end - before]
+    return Quotation(
+        text=_cut(" ".join(sentence.text for sentence in sentences)),
+        reading=reading,
+        start=start - before,
+        end=end - before,
+        score=float(scores[best]),
+        likeness=float(max(_cosines(laid, *windows)[best], laid.likeness[start:end].max())),
+        citations=_citations(reading, sentences, _second_look(laid)),
+    )
+
+
+def weights(question: str, statistics: Statistics) -> dict[str, float]:
+    """The question's terms, each with how rare it is; what people ask *with* hardly counts."""
+    return {term: rarity(term, statistics) * (0.3 if term in EMPTY else 1.0) for term in terms(question)}
+
+
+def rarity(term: str, statistics: Statistics) -> float:
+    held = statistics.containing(term)
+    return log(1 + (statistics.passages - held + 0.5) / (held + 0.5))
+
+
+# The readings, laid end to end ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Laid:
+    """All sentences of the readings in one row; what is cumulative starts with 0 and has one more."""
+
+    readings: Sequence[Reading]
+    query: Vector
+    section: Places
+    """Of each sentence, the number of its reading, and where that begins and ends."""
+    first: Places
+    last: Places
+    words: Places
+    """Cumulative."""
+    vectors: Floats
+    """Cumulative, each sentence's weighed by its words."""
+    headings: Floats
+    likeness: Floats
+    """Of each sentence with the question."""
+    weights: Floats
+    """Of the question's terms."""
+    holds: Places
+    """Cumulative: how often each of them stands there."""
+    framed: NDArray[np.bool_]
+    """Whether it stands in the heading or title, by reading."""
+    echo: NDArray[np.bool_]
+    """Sentences that say little beyond the question's own words."""
+    favour: Floats
+    """What speaks for a reading as a whole."""
+    announces: NDArray[np.bool_]
+
+
+def _lay(read: Sequence[Reading], query: Vector, asked: Mapping[str, float]) -> _Laid:
+    sizes = np.array([len(reading.sentences) for reading in read])
+    ends = sizes.cumsum()
+    section = np.repeat(np.arange(len(read)), sizes)
+    sentences = [sentence for reading in read for sentence in reading.sentences]
+    words = np.array([max(1, len(sentence.text.split())) for sentence in sentences])
+    vectors = np.concatenate([reading.vectors for reading in read])
+    frames = [{*terms(reading.heading), *terms(reading.title)} for reading in read]
+    return _Laid(
+        readings=read,
+        query=query,
+        section=section,
+        first=np.repeat(ends - sizes, sizes),
+        last=np.repeat(ends, sizes),
+        words=np.concatenate([[0], words.cumsum()]),
+        vectors=np.concatenate([np.zeros_like(vectors[:1]), (words[:, None].astype(np.float32) * vectors).cumsum(0)]),
+        headings=np.stack([reading.heading_vector for reading in read])[section],
+        likeness=vectors @ query,
+        weights=np.array([*asked.values()], np.float32),
+        holds=_holds([held for reading in read for held in reading.terms], asked),
+        framed=np.array([[term in frame for term in asked] for frame in frames], bool).reshape(len(read), len(asked)),
+        echo=np.array([_is_echo(held, asked, frames[n]) for n, reading in enumerate(read) for held in reading.terms]),
+        favour=np.array([FOUND * reading.score for reading in read], np.float32) + NAMED * _named(read, asked),
+        announces=np.array([_announces(sentence.text) for sentence in sentences]),
+    )
+
+
+def _holds(sentences: Sequence[Sequence[str]], asked: Mapping[str, float]) -> Places:
+    place = {term: n for n, term in enumerate(asked)}
+    counts = np.zeros((len(sentences) + 1, len(place)), np.intp)
+    for n, held in enumerate(sentences, 1):
+        for term in held:
+            if term in place:
+                counts[n, place[term]] += 1
+    return counts.cumsum(0)
+
+
+def _is_echo(held: Sequence[str], asked: Mapping[str, float], frame: set[str]) -> bool:
+    """At least half of it is the question, the heading, or words that say nothing."""
+    return 2 * sum(term in asked or term in frame or term in EMPTY for term in held) >= len(held)
+
+
+def _named(read: Sequence[Reading], asked: Mapping[str, float]) -> Floats:
+    """How much of what tells a document's name from the others' the question says."""
+    names = [set(terms(f"{PurePath(reading.source).stem.replace('_', ' ')}")) for reading in read]
+    common = set.intersection(*names) if len({reading.source for reading in read}) > 1 else set()
+    return np.array([_share(name - common, asked) for name in names], np.float32)
+
+
+def _share(name: set[str], asked: Mapping[str, float]) -> float:
+    return sum(term in asked for term in name) / max(1, len(name))
+
+
+@lru_cache(maxsize=50_000)
+def _announces(text: str) -> bool:
+    """`Exceptions`, `Tips:`: a line that only says what the next ones are."""
+    return len(text.split()) <= 8 and not re.search(r"[.!?;,|\d]$|^\W|^\(?\w[.)]", text)
+
+
+# Windows and their scores ---------------------------------------------------------------------------------------------
+
+
+def _windows(laid: _Laid) -> tuple[Places, Places]:
+    """One for each sentence that it may begin with; none ends with an announcement."""
+    starts = np.arange(len(laid.section))
+    ends = np.minimum(np.searchsorted(laid.words, laid.words[:-1] + CAP, side="right") - 1, laid.last)
+    said = np.maximum.accumulate(np.where(laid.announces, 0, starts + 1))
+    return starts, np.maximum(starts + 1, said[np.maximum(ends, starts + 1) - 1])
+
+
+def _scores(laid: _Laid, starts: Places, ends: Places) -> Floats:
+    like, likeness = _cosines(laid, starts, ends), np.maximum(laid.likeness, 0)
+    echoes = np.concatenate([[0], (laid.echo * np.diff(laid.words)).cumsum()])
+    size = laid.words[ends] - laid.words[starts]
+    behind = np.where((starts > laid.first[starts]) & laid.echo[starts - 1], likeness[starts - 1], 0)
+    scores: Floats = (
+        LIKE * like / max(float(like.max()), 1e-6)
+        + COVERS * _covered(laid, starts, ends)
+        + (BEGINS * laid.likeness[starts] + AFTER_ECHO * behind) / max(float(likeness.max()), 1e-6)
+        + ECHOES * (echoes[ends] - echoes[starts]) / size
+        - EARLY * (starts - laid.first[starts]) / (laid.last - laid.first)[starts]
+        + BRIEF * (size < 40)
+        + laid.favour[laid.section[starts]]
+    )
+    return scores
+
+
+def _cosines(laid: _Laid, starts: Places, ends: Places) -> Floats:
+    """With each window's vector, which is put together from its sentences' and its heading's."""
+    size = (laid.words[ends] - laid.words[starts]).astype(np.float32)
+    whole = (laid.vectors[ends] - laid.vectors[starts]) / size[:, None] + HEADING * laid.headings[starts]
+    cosines: Floats = (whole @ laid.query) / np.maximum(np.linalg.norm(whole, axis=1), 1e-6)
+    return cosines
+
+
+def _covered(laid: _Laid, starts: Places, ends: Places) -> Floats:
+    there = (laid.holds[ends] > laid.holds[starts]) | laid.framed[laid.section[starts]]
+    covered: Floats = there @ laid.weights / max(float(laid.weights.sum()), 1e-6)
+    return covered
+
+
+# Pages ----------------------------------------------------------------------------------------------------------------
+
+
+def _second_look(laid: _Laid) -> Citation:
+    """The best passage of about sixty words, whatever the windows say; where it disagrees its page is worth citing."""
+    spans = [
+        (first + start, first + end)
+        for reading, first in zip(laid.readings, np.unique(laid.first).tolist(), strict=True)
+        for start, end in small_spans(Section(reading.heading, reading.sentences))
+    ]
+    starts, ends = (np.array(column, np.intp) for column in zip(*spans, strict=True))
+    like = _cosines(laid, starts, ends)
+    best = int((0.65 * like / max(float(like.max()), 1e-6) + 0.35 * _covered(laid, starts, ends)).argmax())
+    return _citation(laid, int(starts[best]), int(ends[best]))
+
+
+def _citation(laid: _Laid, start: int, end: int) -> Citation:
+    reading, before = laid.readings[laid.section[start]], int(laid.first[start])
+    sentences = reading.sentences[start - before : end - before]
+    return _on(reading, sentences, sentences[0].page)
+
+
+def _on(reading: Reading, sentences: Sequence[Sentence], page: int) -> Citation:
+    said = [sentence.on(page) for sentence in sentences]
+    return Citation(reading.collection, reading.source, page, " ".join(filter(None, said)))
+
+
+def _citations(reading: Reading, sentences: Sequence[Sentence], second: Citation) -> list[Citation]:
+    own = [_on(reading, sentences, page) for page in sorted({page for s in sentences for page in s.pages})]
+    again = any((c.collection, c.source, c.page) == (second.collection, second.source, second.page) for c in own)
+    return own if again else [*own, second]
+
+
+def _cut(text: str) -> str:
+    """A single sentence may be longer than the cap."""
+    words = text.split()
+    return text if len(words) <= CAP else " ".join(words[:CAP]) + " …"

@@ -1,0 +1,126 @@
+"""What many tests stand on: the real encoder, the sample company in an index, and no way out to the network."""
+
+import asyncio
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import io
+import ipaddress
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.cli import main
+from apps.settings import read
+from apps.wiring import Parts, Places
+from graphs.reply import Reply
+from models.embedded.encoder import Encoder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_way_out() -> Iterator[None]:
+    """Loopback only: a test that reaches for a real provider fails."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
+            raise AssertionError(f"a test tried to reach {address}")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stands for the user's cache folder; the encoder is built in it once for all tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def encoder(cache: Path) -> Encoder:
+    return Encoder(cache / "tandem")
+
+
+@dataclass(frozen=True)
+class Tandem:
+    """The real thing over the sample company's documents."""
+
+    parts: Parts
+
+    def ask(self, *questions: str, collection: str | None = None, thread: str | None = None) -> list[Reply]:
+        """The replies, one after the other; in one thread when it is named."""
+
+        async def talk() -> list[Reply]:
+            async with self.parts.conversation() as conversation:
+                return [await conversation.ask(question, thread, collection) for question in questions]
+
+        return asyncio.run(talk())
+
+
+@pytest.fixture(scope="session")
+def tandem(cache: Path, encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Tandem:
+    from apps.indexing import index_configured
+
+    parts = Parts(read({}), Places(tmp_path_factory.mktemp("company"), cache / "tandem"))
+    index_configured(parts)
+    return Tandem(parts)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(cache: Path, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """`tandem …` in this process, with a data folder of its own unless --data says otherwise."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def run(*arguments: str | Path, stdin: str = "") -> Ran:
+        out, err = io.StringIO(), io.StringIO()
+        given = [str(argument) for argument in arguments]
+        if "--data" not in given:
+            given += ["--data", str(tmp_path / "data")]
+        with monkeypatch.context() as streams:
+            streams.setattr(sys, "stdout", out)
+            streams.setattr(sys, "stderr", err)
+            streams.setattr(sys, "stdin", io.StringIO(stdin))
+            try:
+                code = main(given)
+            except SystemExit as stopped:  # argparse's own errors
+                code = int(stopped.code or 0)
+        return Ran(code, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def company(tandem: Tandem) -> list[str]:
+    """Arguments that make a command use the sample company's index."""
+    return ["--data", str(tandem.parts.places.data)]
+
+

@@ -1,0 +1,132 @@
+"""A context whose every part answers as it is told to: what the graph does is then all that is tested."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from graphs.assistant import assistant
+from graphs.context import Context, ToolFailed
+from graphs.conversation import Conversation
+from graphs.routing import Policy
+from graphs.state import Part, ToolCall
+from ingest.evidence import Evidence, Passage, Reading
+from ingest.split import Sentence
+from langgraph.checkpoint.memory import InMemorySaver
+from models.embedded.triage import Heard
+from models.found import Citation, Draft, Found
+
+
+def heard(text: str, intent: str, score: float = 1.0, place: str | None = None) -> Heard:
+    return Heard(text, text, intent, 0.9, score, place)
+
+
+class Unknown:
+    """Counts of no documents."""
+
+    passages = 0
+
+    def containing(self, term: str) -> int:
+        return 0
+
+
+def found(sentence: str, page: int = 3, label: str = "internal", answered: bool = True, unknown: Sequence[str] = ()) -> Found:
+    """One passage of one sentence, which is the quotation."""
+    row = np.ones((1, 2), np.float32)
+    reading = Reading("401k", "plan.pdf", "plan", "Match", label, [Sentence(sentence, page)], [[]], row, row[0], 1.0)
+    passage = Passage("401k", "plan.pdf", "plan", label, [page], "Match", sentence, 1.0)
+    citation = Citation("401k", "plan.pdf", page, sentence)
+    return Found(Evidence([passage], [reading], Unknown()), sentence, [citation], answered, 0.9, unknown)
+
+
+NOTHING = Found(Evidence([], [], Unknown()), "", [], False, 0.0, [])
+
+
+@dataclass
+class Script:
+    """What each part will say, and what it was asked."""
+
+    parts: Mapping[str, list[Heard]] = field(default_factory=dict)
+    documents: Mapping[str, Found] = field(default_factory=dict)
+    tools: Mapping[str, str | ToolFailed] = field(default_factory=dict)
+    draft: Draft | None = None
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    async def read(self, message: str, earlier: Sequence[str] = ()) -> list[Heard]:
+        self.asked.append(("triage", message, *earlier))
+        return self.parts.get(message, [heard(message, "other")])
+
+    def place(self, reply: str) -> str | None:
+        return reply.title()
+
+    async def find(self, question: str, collections: Sequence[str], favoured: str | None) -> Found:
+        self.asked.append(("find", question, *collections))
+        return self.documents.get(question, NOTHING)
+
+    async def reply(self, message: str) -> str:
+        return f"You said {message}"
+
+    def count(self, text: str) -> int:
+        return len(text.split())
+
+    def at_most(self, text: str, limit: int) -> int:
+        return self.count(text)
+
+
+@dataclass(frozen=True)
+class ScriptedWriter:
+    draft: Draft | None
+    kind: Literal["embedded"] = "embedded"
+    name: str = "scripted"
+
+    async def write(self, question: str, found: Found) -> Draft:
+        return self.draft or Draft(f"{found.text} [1]", found.citations)
+
+
+@dataclass(frozen=True)
+class ScriptedChat:
+    script: Script
+    name: str = "scripted"
+
+    async def reply(self, message: str) -> str:
+        return await self.script.reply(message)
+
+
+@dataclass(frozen=True)
+class ScriptedTool:
+    name: str
+    said: str | ToolFailed
+
+    async def answer(self, part: Part) -> tuple[str, list[ToolCall]]:
+        if isinstance(self.said, ToolFailed):
+            raise self.said
+        call = ToolCall(name=self.name, arguments={"place": part["place"]}, result={})
+        return self.said.format(place=part["place"]), [call]
+
+
+POLICY = Policy(
+    documents={"401k": "401k", "benefits": "benefits"}, tools=frozenset({"weather", "calculator"}), score_above=5.0
+)
+
+
+def context(script: Script, policy: Policy = POLICY) -> Context:
+    told = {"weather": "Mild in {place}.", "calculator": "4", **script.tools}
+    return Context(
+        triage=script,
+        finder=script,
+        small=ScriptedWriter(script.draft),
+        chat=ScriptedChat(script),
+        tools={name: ScriptedTool(name, said) for name, said in told.items()},
+        tokens=script,
+        policy=policy,
+    )
+
+
+def conversation(script: Script, policy: Policy = POLICY, **changed: object) -> Conversation:
+    """The real graph and the real runner around the script; threads are kept in memory."""
+    used = replace(context(script, policy), **changed)  # type: ignore[arg-type]
+    tools = sorted(policy.tools)
+    return Conversation(
+        assistant(tools, InMemorySaver()), assistant(tools, InMemorySaver()), used, ["401k", "benefits"], (2.5, 10.0)
+    )
