@@ -8,6 +8,8 @@ from pathlib import Path
 
 # numpy's own threads would fight with onnxruntime's; it reads this when it is first imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# A tracing key in the environment must not send what is asked to a tracing service.
+os.environ["LANGSMITH_TRACING"] = os.environ["LANGCHAIN_TRACING_V2"] = "false"
 
 DONE, SOME_FAILED, USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
 

@@ -15,10 +15,9 @@ from typing import TextIO
 import evals.near_misses as by_rule
 import ingest
 from apps.indexing import ingest as ingest_files
-from apps.indexing import said
 from apps.question import UsageWrong, checked
 from apps.settings import Collection
-from apps.show import one_line, plain, screen
+from apps.show import one_line, plain, said, screen
 from apps.wiring import Parts, Places
 from evals.cases import Case, check_sources, read
 from evals.report import Report, failures, rows_as_json, table, text
@@ -30,7 +29,6 @@ from ingest.errors import Trouble
 from ingest.index import Index, files_in
 from ingest.store import Store
 from ingest.words import terms
-from models.embedded.finder import EmbeddedFinder
 from models.found import Found
 
 DONE, SOME_FAILED = 0, 1
@@ -47,9 +45,9 @@ def evaluate(
 ) -> int:
     """Print what was measured; 1 when a document or a question failed."""
     report = asyncio.run(measured(opened(parts, folder), near_misses))
+    _show(report, out or sys.stdout, as_json)
     if rows is not None:
         _write_rows(report, rows)
-    _show(report, out or sys.stdout, as_json)
     for trouble in report.troubles:
         print(f"tandem: {said(trouble)}", file=sys.stderr)
     return SOME_FAILED if report.troubles else DONE
@@ -85,10 +83,10 @@ async def measured(over: Opened, with_near_misses: bool = False) -> Report:
             assistant = Assistant(parts, conversation, over.pinned)
             # The first search opens the index: no question's time should have it.
             await assistant.find(over.cases[0], [])
-            with counted("Asking") as progress:
+            with counted("Asking", len(over.cases)) as progress:
                 rows = await asked(over.cases, assistant, parts.settings.routing.score_above, progress)
             misses = _near_misses(over) if with_near_misses else []
-            with counted("Searching near misses") as progress:
+            with counted("Searching near misses", len(misses)) as progress:
                 seen = await searched(misses, assistant, progress)
     return Report(over.name, rows, seen, [*over.unread, *(_of(row.case, row.trouble) for row in rows if row.trouble)])
 
@@ -98,7 +96,7 @@ class Assistant:
 
     def __init__(self, parts: Parts, conversation: Conversation, pinned: str | None) -> None:
         self._parts, self._conversation, self._pinned = parts, conversation, pinned
-        self._finder = EmbeddedFinder(parts.encoder, parts.retriever)
+        self._finder = parts.finder
 
     async def ask(self, case: Case) -> Reply:
         question, collection = checked(case.question), self._collection(case)
@@ -154,7 +152,10 @@ def _over_documents(parts: Parts, folder: Path, name: str) -> tuple[Parts, str, 
     over.encoder = parts.encoder
     there = {row.source for row in over.index.store.documents(name)} == files.keys()
     done = [] if there else ingest_files(over, files, name)
-    return over, name, [Trouble(one.trouble.what, one.source, one.trouble.do) for one in done if one.trouble]
+    unread = [Trouble(one.trouble.what, one.source, one.trouble.do) for one in done if one.trouble]
+    if len(unread) == len(files):
+        raise unread[0]
+    return over, name, unread
 
 
 def _fingerprint(files: dict[str, Path], *names: str) -> str:
@@ -168,7 +169,7 @@ def _near_misses(over: Opened) -> list[Case]:
     answerable = [(case.id, case.question) for case in over.cases if case.in_documents]
     collections = [over.pinned] if over.pinned else over.parts.searched()
     made = by_rule.near_misses(answerable, _words(over.parts.index.store, collections))
-    return [Case(miss.id, miss.question, answerable=False) for miss in made]
+    return [Case(miss.id, miss.question, made_from=miss.id.removesuffix(f"-{miss.kind}")) for miss in made]
 
 
 def _words(store: Store, collections: Sequence[str]) -> by_rule.Words:
@@ -200,17 +201,18 @@ def _show(report: Report, out: TextIO, with_json: bool) -> None:
     elif out.isatty():
         console = screen(out)
         console.print(table(report))
-        for line in failures(report):
-            console.print(f"  {one_line(line)}")
+        worst = failures(report)
+        for line in ["", "What went worst:", *worst] if worst else []:
+            console.print(one_line(line))
     else:
         print(plain(text(report)), file=out)
 
 
 @contextmanager
-def counted(title: str) -> Iterator[Progress]:
+def counted(title: str, of: int) -> Iterator[Progress]:
     """A bar on a terminal; elsewhere nothing."""
-    if not sys.stderr.isatty():
-        yield lambda done, of: None
+    if not of or not sys.stderr.isatty():
+        yield lambda done: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -218,5 +220,5 @@ def counted(title: str) -> Iterator[Progress]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
+        task = bar.add_task(title, total=of)
+        yield lambda done: bar.update(task, completed=done)

@@ -25,6 +25,8 @@ log = logging.getLogger("tandem.server")
 
 LARGEST = 4 * 2**20
 """Bytes of a request: a batch of the longest questions fits."""
+MOST = 100
+"""Inputs of a batch."""
 PAGES = re.compile(r"(index\.html|favicon\.ico|assets/[\w-]+\.\w+)?")
 """What a playground consists of."""
 
@@ -82,11 +84,12 @@ class _Answer:
 
 async def answered(request: Request, error: Exception) -> Response:
     """For what FastAPI itself refuses."""
+    headers = None
     if isinstance(error, HTTPException):
-        where = f"{request.method} {request.url.path}"
+        where, headers = shown(f"{request.method} {request.url.path}"), error.headers
         error = Refused(error.status_code, f"{error.detail}.", where, "See /openapi.json for what there is.")
     status, told = explained(error)
-    return JSONResponse({"error": told}, status)
+    return JSONResponse({"error": told}, status, headers)
 
 
 def explained(error: BaseException) -> tuple[int, dict[str, str | None]]:
@@ -196,6 +199,17 @@ async def readable(request: Request) -> None:
         raise HTTPException(404)
     if request.method == "POST":
         try:
-            await request.json()  # it is kept, and read from there
+            body = await request.json()  # it is kept, and read from there
         except (ValueError, RecursionError):
             raise UsageWrong("The request is not JSON.", None, "Send one JSON object, in UTF-8.") from None
+        if isinstance(body, dict):
+            _check_inputs(body.get("inputs", []))
+            if body.get("config", {}) is None:
+                del body["config"]
+
+
+def _check_inputs(inputs: Any) -> None:
+    if not isinstance(inputs, list):
+        raise UsageWrong("The inputs of a batch should be a list.", None, 'Send {"inputs": […]}.')
+    if len(inputs) > MOST:
+        raise UsageWrong("The batch is too long.", f"{len(inputs)} inputs", f"Send at most {MOST} at once.")

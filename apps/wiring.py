@@ -3,12 +3,12 @@
 import os
 import tomllib
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from apps.settings import Settings, SettingsWrong
+from apps.settings import SHIPPED, Settings, SettingsWrong
 from apps.tools import CalculatorTool, WeatherTool
 from graphs.assistant import assistant
 from graphs.context import Context, Tool
@@ -59,6 +59,10 @@ class Parts:
         return Retriever(self.index)
 
     @cached_property
+    def finder(self) -> EmbeddedFinder:
+        return EmbeddedFinder(self.encoder, self.retriever)
+
+    @cached_property
     def tokens(self) -> Tokens:
         return Tokens(self.places.cache)
 
@@ -81,6 +85,7 @@ class Parts:
             internal_may_leave=self.settings.privacy.internal_to == "any",
         )
 
+    @cached_property
     def tools(self) -> dict[str, Tool]:
         known: dict[str, Tool] = {
             "weather": WeatherTool(self.settings.tools.weather),
@@ -102,41 +107,41 @@ class Parts:
             f"Answers come from {', '.join(self.searched())}, quoted by the embedded model. No large model is set up."
         )
 
+    @cached_property
+    def context(self) -> Context:
+        return Context(
+            triage=self.triage,
+            finder=self.finder,
+            small=QuotingWriter(),
+            chat=SmallTalk(self.triage.topic, self.searched(), [*self.tools], SENTENCES),
+            tools=self.tools,
+            tokens=self.tokens,
+            policy=self.policy,
+        )
+
     @asynccontextmanager
     async def conversation(self) -> AsyncIterator[Conversation]:
         from langgraph.checkpoint.memory import InMemorySaver
         from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
         from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-        strict = JsonPlusSerializer(allowed_msgpack_modules=None)
-        collections = self.searched()
-        async with AsyncExitStack() as running:
-            tools = self.tools()
-            context = Context(
-                triage=self.triage,
-                finder=EmbeddedFinder(self.encoder, self.retriever),
-                small=QuotingWriter(),
-                chat=SmallTalk(self.triage.topic, collections, [*tools], SENTENCES),
-                tools=tools,
-                tokens=self.tokens,
-                policy=self.policy,
-            )
-            threads = await running.enter_async_context(
-                AsyncSqliteSaver.from_conn_string(str(self.places.data / "threads.sqlite"))
-            )
+        context, strict = self.context, JsonPlusSerializer(allowed_msgpack_modules=None)
+        async with AsyncSqliteSaver.from_conn_string(str(self.places.data / "threads.sqlite")) as threads:
             threads.serde = strict
             yield Conversation(
-                assistant(tools, threads),
-                assistant(tools, InMemorySaver(serde=strict)),
+                assistant(self.tools, threads),
+                assistant(self.tools, InMemorySaver(serde=strict)),
                 context,
-                collections,
+                self.searched(),
                 (self.settings.prices.input, self.settings.prices.output),
             )
 
 
 def _examples(settings: Settings) -> dict[str, dict[str, list[str]]]:
-    """intents.toml beside the settings; its own words are checked where they are used."""
+    """intents.toml beside the settings that name the collections, else the shipped one."""
     file = settings.home / "intents.toml"
+    if not file.is_file():
+        file = SHIPPED.parent / "intents.toml"
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

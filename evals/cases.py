@@ -38,6 +38,8 @@ class Case:
     complex: bool | None = None
     route: str | None = None
     thread: str | None = None
+    made_from: str | None = None
+    """The id of the question that a near miss was made from."""
 
     @property
     def any_box(self) -> bool:

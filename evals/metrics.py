@@ -18,6 +18,8 @@ from evals.cases import Wanted
 Numbers = NDArray[np.float64]
 Place = tuple[str, int]
 """A source and a page."""
+Group = tuple[Sequence[float], Sequence[float]]
+"""The confidences of answerable questions, and of unanswerable ones that were made from them."""
 
 SEED, RESAMPLES = 20, 2000
 Z = 1.959964  # a normal distribution's 97.5th percentile
@@ -73,7 +75,8 @@ def figures_recall(answer: str, reference: str) -> float | None:
 def numbers(text: str) -> set[Decimal]:
     """Amounts, shares, counts and years; not the numbers in names such as 401(k), W-2 and 1st."""
     found = re.findall(
-        r"(?<![\w.])(?<![A-Za-z]-)(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?![\w]|[.,]\d|\([a-z]\))", unmarked(text)
+        r"(?<![\w.])(?<!\d,)(?<![A-Za-z]-)(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?![\w]|[.,]\d|\([a-z]\))",
+        unmarked(text),
     )
     return {Decimal(one.replace(",", "")) for one in found}
 
@@ -115,30 +118,43 @@ def balanced(*classes: Sequence[float]) -> Figure:
 
 
 def mean(values: Sequence[float]) -> Figure:
-    return resampled(lambda drawn: float(drawn.mean()), values)
+    return _resampled(lambda drawn: drawn.mean(axis=1), values)
 
 
 def percentile(values: Sequence[float], percent: float) -> Figure:
-    return resampled(lambda drawn: float(np.percentile(drawn, percent)), values)
+    return _resampled(lambda drawn: np.percentile(drawn, percent, axis=1), values)
 
 
-def separation(answerable: Sequence[float], unanswerable: Sequence[float]) -> Figure:
-    """The AUROC of the confidences: how well they tell the one from the other."""
-    return resampled(auroc, answerable, unanswerable)
+def separation(groups: Sequence[Group]) -> Figure:
+    """The AUROC of the confidences: how well they tell answerable from not. Whole groups are drawn anew."""
+    answerable, owners = _flat([yes for yes, _ in groups])
+    unanswerable, others = _flat([no for _, no in groups])
+    random = np.random.default_rng(SEED)
+    counts = random.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), RESAMPLES)
+    drawn = [auroc(np.repeat(answerable, c[owners]), np.repeat(unanswerable, c[others])) for c in counts]
+    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    return Figure(auroc(answerable, unanswerable), float(low), float(high), len(answerable) + len(unanswerable))
+
+
+def _flat(groups: Sequence[Sequence[float]]) -> tuple[Numbers, NDArray[np.intp]]:
+    """All their values, and of each the number of its group."""
+    owners = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    return np.array([value for group in groups for value in group]), owners
 
 
 def auroc(higher: Sequence[float] | Numbers, lower: Sequence[float] | Numbers) -> float:
-    """How often one of the first is above one of the second, a tie counting half."""
+    """How often one of the first is above one of the second, a tie counting half; no number when one is empty."""
+    if not len(higher) or not len(lower):
+        return float("nan")
     below = np.sort(np.asarray(lower, np.float64))
     above = np.asarray(higher, np.float64)
     beaten = np.searchsorted(below, above, "left") + np.searchsorted(below, above, "right")
     return float(beaten.mean() / 2 / len(below))
 
 
-def resampled(statistic: Callable[..., float], *samples: Sequence[float]) -> Figure:
+def _resampled(statistic: Callable[[Numbers], Numbers], values: Sequence[float]) -> Figure:
     """The statistic, with the interval that questions drawn anew from these would give; the same each time."""
-    random = np.random.default_rng(SEED)
-    arrays = [np.asarray(sample, np.float64) for sample in samples]
-    drawn = [statistic(*(random.choice(array, len(array)) for array in arrays)) for _ in range(RESAMPLES)]
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Figure(statistic(*arrays), float(low), float(high), sum(map(len, samples)))
+    array = np.asarray(values, np.float64)
+    drawn = np.random.default_rng(SEED).choice(array, (RESAMPLES, len(array)))
+    low, high = np.percentile(statistic(drawn), [2.5, 97.5])
+    return Figure(float(statistic(array[None])[0]), float(low), float(high), len(array))

@@ -1,11 +1,12 @@
 """Rows -> the report: figures with their intervals, and the questions that went worst."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from evals.cases import Case
-from evals.metrics import Figure, balanced, length, mean, percentile, separation, share
+from evals.metrics import Figure, Group, balanced, length, mean, percentile, separation, share
 from evals.run import Row, Searched, abstained
 from graphs.reply import Reply
 from ingest.errors import Trouble
@@ -34,9 +35,26 @@ TITLES = {
     "median_ms": "median ms",
     "p95_ms": "95th percentile ms",
 }
+FAULTS = {
+    "route": "another route",
+    "intent": "another intent",
+    "complexity": "difficulty misjudged",
+    "hit_at_5": "page not found",
+    "citation_recall": "no right page cited",
+    "answer_f1": "no word right",
+    "figures_recall": "no number right",
+    "correct_refusals": "answered",
+    "false_refusals": "refused",
+    "error": "not asked",
+}
+"""What is said of a question whose figure could not be worse."""
 SHARES = ("route", "intent", "hit_at_1", "hit_at_5", "correct_refusals", "false_refusals")
 MEANS = ("mrr_at_10", "citation_precision", "citation_recall", "answer_f1", "figures_recall")
 LESS_IS_BETTER = frozenset({"false_refusals"})
+
+
+Miss = tuple[Case, Searched]
+"""A near miss, searched for."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +63,19 @@ class Report:
 
     set: str
     rows: Sequence[Row]
-    near_misses: Sequence[tuple[Case, Searched]]
+    near_misses: Sequence[Miss]
     troubles: Sequence[Trouble]
     """Documents that could not be read, and questions that could not be asked."""
 
     @property
     def figures(self) -> dict[str, Figure]:
-        return figures(self.rows, [seen for _, seen in self.near_misses])
+        return figures(self.rows, self.near_misses)
 
 
 # Figures --------------------------------------------------------------------------------------------------------------
 
 
-def figures(rows: Sequence[Row], near_misses: Sequence[Searched] = ()) -> dict[str, Figure]:
+def figures(rows: Sequence[Row], near_misses: Sequence[Miss] = ()) -> dict[str, Figure]:
     """Those that the set says enough for, in the order of TITLES."""
     found = {
         **_each(SHARES, share, rows),
@@ -81,17 +99,25 @@ def _complexity(rows: Sequence[Row]) -> dict[str, Figure]:
     return {"complexity": balanced(*right.values())} if any(right.values()) else {}
 
 
-def _refusals(rows: Sequence[Row], near_misses: Sequence[Searched]) -> dict[str, Figure]:
-    sure = {
-        kind: [row.searched.confidence for row in rows if row.searched and row.case.answerable is kind]
-        for kind in (True, False)
-    }
-    answerable, not_answerable = sure[True], [*sure[False], *(miss.confidence for miss in near_misses)]
-    refused = [float(not miss.answered) for miss in near_misses]
+def _refusals(rows: Sequence[Row], near_misses: Sequence[Miss]) -> dict[str, Figure]:
+    refused = [float(not seen.answered) for _, seen in near_misses]
+    groups = _confidences(rows, near_misses)
+    told_apart = any(yes for yes, _ in groups) and any(no for _, no in groups)
     return {
         **({"near_misses_refused": share(refused)} if refused else {}),
-        **({"auroc": separation(answerable, not_answerable)} if answerable and not_answerable else {}),
+        **({"auroc": separation(groups)} if told_apart else {}),
     }
+
+
+def _confidences(rows: Sequence[Row], near_misses: Sequence[Miss]) -> list[Group]:
+    """Near misses in one group with the question that they were made from: they are not independent of it."""
+    groups: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
+    for row in rows:
+        if row.searched is not None and row.case.answerable is not None:
+            groups[row.case.id][0 if row.case.answerable else 1].append(row.searched.confidence)
+    for case, seen in near_misses:
+        groups[case.made_from or case.id][1].append(seen.confidence)
+    return [*groups.values()]
 
 
 def _answers(rows: Sequence[Row]) -> dict[str, Figure]:
@@ -114,7 +140,7 @@ def wrong(row: Row) -> list[str]:
     """Its figures that could not be worse."""
     if row.trouble is not None:
         return ["error"]
-    return [name for name in TITLES if name in row.scores and _goodness(name, row) == 0]
+    return [name for name in FAULTS if name in row.scores and _goodness(name, row) == 0]
 
 
 def hardest(rows: Sequence[Row]) -> list[Row]:
@@ -214,7 +240,7 @@ def cells(report: Report) -> list[tuple[str, str, str, str]]:
 
 
 def failures(report: Report) -> list[str]:
-    return [f"{row.case.id}: {', '.join(wrong(row))}" for row in hardest(report.rows)]
+    return [f"{row.case.id}: {', '.join(FAULTS[name] for name in wrong(row))}" for row in hardest(report.rows)]
 
 
 def text(report: Report) -> str:

@@ -12,8 +12,8 @@ from ingest.errors import Trouble
 from models.found import Found
 
 Scores = dict[str, float]
-Progress = Callable[[int, int], None]
-"""Told how many questions are done, of how many."""
+Progress = Callable[[int], None]
+"""Told how many questions are done."""
 
 
 class Asked(Protocol):
@@ -59,7 +59,7 @@ async def asked(
         before = earlier[case.thread] if case.thread else []
         rows.append(await _row(case, assistant, [*before], score_above))
         before.append(case.question)
-        progress(done, len(cases))
+        progress(done)
     return rows
 
 
@@ -70,7 +70,7 @@ async def searched(
     found = []
     for done, case in enumerate(cases, 1):
         found.append((case, _seen(await assistant.find(case, []))))
-        progress(done, len(cases))
+        progress(done)
     return found
 
 

@@ -88,12 +88,20 @@ class Conversation:
         self, question: str, collection: str | None = None, history: Sequence[Turn] = ()
     ) -> AsyncIterator[Step | Reply]:
         thread = uuid.uuid4().hex
-        asked = {**self._asked(question, collection), "turns": [*history]}
-        async for event in self._run(self._passing, asked, question, thread, []):
-            yield event
-        saver = self._passing.checkpointer
-        if isinstance(saver, InMemorySaver):
-            saver.delete_thread(thread)
+        try:
+            asked: Any = {**self._asked(question, collection), "turns": [*history]}
+            if history and history[-1]["answer"] == words.WHICH_PLACE and not await self._is_new(question):
+                # What waits is lost with each thread, so the question that waited is asked again before its reply.
+                *earlier, before = history
+                waited = {**self._asked(before["question"], collection), "turns": earlier}
+                again = await _last(self._run(self._passing, waited, before["question"], thread, []))
+                asked = Command(resume=question) if again["waiting"] else asked
+            async for event in self._run(self._passing, asked, question, thread, []):
+                yield event
+        finally:
+            saver = self._passing.checkpointer
+            if isinstance(saver, InMemorySaver):
+                saver.delete_thread(thread)
 
     def _asked(self, question: str, collection: str | None) -> State:
         return State(

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 
 WHICH_PLACE = "For which place?"
 DROPPED = "The earlier question, which waited for your reply, was dropped."
-NO_LARGE = (
-    "This asks for a large model, and none is set up: this is the best local answer."
-    " Set OPENAI_API_KEY, or see `tandem doctor`."
-)
+NO_LARGE = "No large model is set up; `tandem doctor` says what is there and how to add one."
+HARD = f"This is a hard question, and this is the best local answer. {NO_LARGE}"
 
 CHAT = "Small talk is answered here."
 TOOL = "A tool answered."
@@ -22,7 +20,8 @@ UNKNOWN_WORD = "It asks about something that the documents do not mention."
 def not_in_documents(collections: Sequence[str], unknown: Sequence[str]) -> str:
     """One helpful sentence: what was looked in, and which word is not there."""
     if unknown:
-        return f"The documents do not say: {_listed(unknown)} is not mentioned in {_named(collections)}."
+        are = "is" if len(unknown) == 1 else "are"
+        return f"The documents do not say: {_listed(unknown)} {are} not mentioned in {_named(collections)}."
     return f"The documents do not say: I looked in {_named(collections)} and found no passage that answers this."
 
 

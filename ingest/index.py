@@ -143,7 +143,7 @@ class Index:
         headings = self._encoder.encode([named(row, section.heading) for section in found])
         own = self._encoder.encode([sentence.text for section in found for sentence in section.sentences])
         firsts = np.cumsum([0, *(len(section.sentences) for section in found)]).tolist()
-        flat = [(sentence, section.heading) for section in found for sentence in section.sentences]
+        flat = [(sentence, section.name) for section in found for sentence in section.sentences]
         spans = [*wide_spans([sentence for sentence, _ in flat])]
         texts = [" ".join(sentence.text for sentence, _ in flat[start:stop]) for start, stop in spans]
         above = [[*dict.fromkeys(heading for _, heading in flat[start:stop])] for start, stop in spans]
@@ -225,7 +225,9 @@ class Index:
         """Passages by cosine, best first, over all the collections."""
         near: dict[str, float] = {}
         for collection in collections:
-            result = self._chroma(collection).query(query_embeddings=vector[None], n_results=limit, include=["distances"])
+            result = self._chroma(collection).query(
+                query_embeddings=vector[None], n_results=limit, include=["distances"]
+            )
             distances = (result["distances"] or [[]])[0]
             near |= {name: 1 - distance for name, distance in zip(result["ids"][0], distances, strict=True)}
         rows = self.store.passages([*near])

@@ -15,9 +15,16 @@ from ingest.errors import UnreadableDocument
 class Line:
     text: str
     page: int
-    heading: bool = False
+    level: int = 0
+    """Of a heading, 1 is the highest; 0 is no heading."""
     ends: bool = False
     """Nothing runs on from here: a paragraph, list item or table row ends."""
+    table: bool = False
+    """It is a row of a table."""
+
+    @property
+    def heading(self) -> bool:
+        return self.level > 0
 
 
 @dataclass(frozen=True)
@@ -154,32 +161,55 @@ def _printed_title(printed: Sequence[_Printed]) -> str:
 
 
 def _with_headings(printed: Sequence[_Printed]) -> Iterator[Line]:
+    """Larger or bold print is a heading; the larger it is, the higher."""
     body = _body_size(printed)
     width = _usual_width([line.text for line in printed if line.size == body])
-
-    def look(line: _Printed) -> tuple[float, bool] | None:
-        larger, words = line.size > 1.08 * body, len(line.text.split())
-        short = words <= 16 and not line.text.endswith((".", ",", ";"))
-        return (line.size, line.bold) if short and (larger or line.bold) and re.search(r"\w", line.text) else None
-
-    for heading, group in groupby(printed, look):
-        lines = [*group]
-        if heading is None:
-            yield from (Line(line.text, line.page, ends=len(line.text) < 0.7 * width) for line in lines)
+    styles = [_heading_style(line, printed[n : n + 3], body, width) for n, line in enumerate(printed, 1)]
+    levels = {style: level for level, style in enumerate(sorted({*styles} - {NO_STYLE}, reverse=True), 1)}
+    for style, group in groupby(zip(printed, styles, strict=True), lambda pair: pair[1]):
+        lines = [line for line, _ in group]
+        if style == NO_STYLE:
+            yield from _body_lines(lines, width)
         else:
-            yield from _joined_headings(lines, width if heading[0] <= body else width * body / heading[0])
+            yield from _joined_headings(lines, levels[style], width * min(1.0, body / style[0]))
 
 
-def _joined_headings(lines: Sequence[_Printed], width: float) -> Iterator[Line]:
+def _body_lines(lines: Sequence[_Printed], width: float) -> Iterator[Line]:
+    """A bold line that is no heading begins a table; a line as wide as the text ends it."""
+    table = False
+    for line in lines:
+        short = len(line.text) < 0.7 * width
+        table = (table and short) or (line.bold and _may_be_heading(line))
+        yield Line(line.text, line.page, ends=short or table, table=table)
+
+
+NO_STYLE = (0.0, False)
+
+
+def _heading_style(line: _Printed, rows: Sequence[_Printed], body: float, width: float) -> tuple[float, bool]:
+    """Its size and weight when it is a heading. A bold line above short ones, no larger than they, heads a table."""
+    larger = line.size > 1.08 * body
+    heads_table = not larger and all(len(row.text) < 0.6 * width and not row.bold for row in rows)
+    heads_table = heads_table and any(re.search(r"\d", row.text) for row in rows)
+    is_heading = _may_be_heading(line) and (larger or (line.bold and not heads_table))
+    return (line.size, line.bold) if is_heading else NO_STYLE
+
+
+def _may_be_heading(line: _Printed) -> bool:
+    few = len(line.text.split()) <= 16 and not line.text.endswith((".", ",", ";"))
+    return few and re.search(r"\w", line.text) is not None
+
+
+def _joined_headings(lines: Sequence[_Printed], level: int, width: float) -> Iterator[Line]:
     """A heading that fills its line runs on in the next one."""
     text, page = lines[0].text, lines[0].page
     for before, line in pairwise(lines):
         if len(before.text) >= 0.8 * width and line.page == page:
             text += " " + line.text
         else:
-            yield Line(text, page, heading=True)
+            yield Line(text, page, level)
             text, page = line.text, line.page
-    yield Line(text, page, heading=True)
+    yield Line(text, page, level)
 
 
 def _usual_width(lines: Sequence[str]) -> float:
@@ -197,17 +227,18 @@ def _markdown(path: Path) -> Source:
 
 
 def _markdown_lines(raw: Sequence[str]) -> Iterator[Line]:
-    for this, following in zip(raw, [*raw[1:], ""], strict=True):
+    for this, following in pairwise([*raw, ""]):
         text = this.strip()
         if re.fullmatch(r"[\s|:=*_-]*", text):  # blank lines, rules and a table's ruler
             continue
-        if heading := re.match(r"#{1,6}\s+(.*?)\s*#*$", text):
-            yield Line(_unmarked(heading[1]), 1, heading=True)
+        if heading := re.match(r"(#{1,6})\s+(.*?)\s*#*$", text):
+            yield Line(_unmarked(heading[2]), 1, level=len(heading[1]))
         elif re.fullmatch(r"\s*(=+|-{3,})\s*", following) and not text.startswith("|"):
-            yield Line(_unmarked(text), 1, heading=True)
+            yield Line(_unmarked(text), 1, level=1 if "=" in following else 2)
         else:
+            row = text.startswith("|")
             ends = not following.strip() or re.match(r"\s*([-*+|>#]|\d+[.)])\s?", following) is not None
-            yield Line(_unmarked(text.strip("|").strip()), 1, ends=ends or text.startswith("|"))
+            yield Line(_unmarked(text.strip("|").strip()), 1, ends=ends or row, table=row)
 
 
 def _unmarked(text: str) -> str:
@@ -232,7 +263,7 @@ def _plain_lines(text: str) -> Iterator[Line]:
             alone = not before.strip() and not after.strip()
             if line:
                 heading = alone and len(line.split()) <= 12 and line[-1] not in ".,;:!?" and line[0].isalnum()
-                yield Line(line, number, heading=heading, ends=not after.strip() or len(line) < 0.6 * width)
+                yield Line(line, number, level=int(heading), ends=not after.strip() or len(line) < 0.6 * width)
 
 
 def _text_of(path: Path) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ingest.evidence import Evidence, Passage, Reading, Vector
 from ingest.index import Index, composed, title_words
-from ingest.split import Section, small_spans
+from ingest.split import small_spans
 from ingest.store import DocumentRow, SectionRow
 from ingest.words import terms
 
@@ -114,7 +114,7 @@ class Retriever:
         sizes = np.array([len(sentence.text.split()) for sentence in row.sentences], np.float32)
         above = np.repeat(row.vectors[:1], len(row.sentences), axis=0)
         found = []
-        for a, b in small_spans(Section(row.heading, row.sentences)):
+        for a, b in small_spans(row.sentences):
             words = [*heading, *(word for sentence in row.terms[a:b] for word in sentence)]
             vector = composed(row.vectors[1 + a : 1 + b], above[a:b], sizes[a:b])
             found.append(_Small(row.first + a, row.first + b, vector, Counter(words), len(words)))

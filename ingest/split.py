@@ -3,8 +3,10 @@
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, groupby, pairwise
+from typing import Literal
 
 from ingest.loaders import Line, Source
 
@@ -32,23 +34,39 @@ class Sentence:
 class Section:
     heading: str
     sentences: Sequence[Sentence]
+    parent: str = ""
+    """The heading above its own."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.parent}: {self.heading}" if self.parent else self.heading
 
 
 def sections(source: Source) -> list[Section]:
-    """The document in pieces that each stand under one heading."""
+    """The document in pieces that each stand under one heading; a table is a piece of its own."""
     found: list[Section] = []
-    headings = [""]
-    body: list[Line] = []
-    for line in [*source.lines, Line("", 0, heading=True)]:
-        if not line.heading:
-            body.append(line)
-            continue
-        kept = [*_without_echo(body, headings)]
-        if (sentences := [*_sentences(kept)]) and not _is_boilerplate(sentences, found):
-            found.append(Section(headings[-1], sentences))
-        body = []
-        headings.append(line.text)
+    said: list[str] = []
+    above: list[Line] = []  # the headings that hold now, a lower one under a higher one
+    titles = {line.text for line in source.lines if line.level == 1}
+    for kind, group in groupby(source.lines, _kind):
+        lines = [*group]
+        if kind == "heading":
+            for line in lines:
+                above = [*(higher for higher in above if higher.level < line.level), line]
+            said += [line.text for line in lines]
+        elif (sentences := [*_sentences([*_without_echo(lines, said)])]) and not _is_boilerplate(sentences, found):
+            found.append(Section(above[-1].text if above else "", sentences, _parent(above, titles)))
     return found
+
+
+def _kind(line: Line) -> Literal["heading", "table", "text"]:
+    return "heading" if line.heading else "table" if line.table else "text"
+
+
+def _parent(above: Sequence[Line], titles: AbstractSet[str]) -> str:
+    """A document's only title goes without saying."""
+    higher = [line.text for line in above[:-1] if line.level > 1 or len(titles) > 1]
+    return higher[-1] if higher else ""
 
 
 def _without_echo(body: Sequence[Line], headings: Sequence[str]) -> Iterator[Line]:
@@ -56,7 +74,7 @@ def _without_echo(body: Sequence[Line], headings: Sequence[str]) -> Iterator[Lin
     said = set(_words(" ".join(headings[-8:])))
     for place, line in enumerate(body):
         words = _words(line.text)
-        echo = place < 2 and words and set(words) <= said
+        echo = place < 2 and words and set(words) <= said and line.text[-1] not in ".;"
         if not echo and not re.search(r"(\.\s?){4,}\s*\d+$", line.text):
             yield line
 
@@ -105,12 +123,18 @@ def _blocks(lines: Sequence[Line]) -> Iterator[list[Line]]:
     block: list[Line] = []
     for line in lines:
         apart = block and line.page > block[-1].page + 1
-        if block and (apart or ITEM.match(line.text) or (block[-1].ends and not _runs_on(block[-1], line))):
+        item = ITEM.match(line.text) and ((block and not _is_open(block[-1])) or not line.text[0].isdigit())
+        if block and (apart or item or (block[-1].ends and not _runs_on(block[-1], line))):
             yield block
             block = []
         block.append(line)
     if block:
         yield block
+
+
+def _is_open(line: Line) -> bool:
+    """In the middle of a sentence, where `31.` is the end of a date and no list item."""
+    return not line.ends and line.text[-1] not in ".!?:;"
 
 
 def _runs_on(before: Line, line: Line) -> bool:
@@ -136,16 +160,16 @@ def _glued(text: str, more: str, vocabulary: set[str]) -> str:
     return text[:-1] + more if whole in vocabulary and more[0].islower() else text + more
 
 
-def small_spans(section: Section, words: int = 60) -> Iterator[tuple[int, int]]:
-    """The section's sentences in runs of about sixty words, end to end."""
+def small_spans(sentences: Sequence[Sentence], words: int = 60) -> Iterator[tuple[int, int]]:
+    """A section's sentences in runs of about sixty words, end to end."""
     start, held = 0, 0
-    for place, sentence in enumerate(section.sentences):
+    for place, sentence in enumerate(sentences):
         size = len(sentence.text.split())
         if held and held + size > words:
             yield start, place
             start, held = place, 0
         held += size
-    yield start, len(section.sentences)
+    yield start, len(sentences)
 
 
 def wide_spans(sentences: Sequence[Sentence], characters: int = 1000) -> Iterator[tuple[int, int]]:

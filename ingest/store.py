@@ -236,7 +236,7 @@ class Store:
         document = self._rows("SELECT last_insert_rowid()")[0][0]
         self._connection.executemany(
             "INSERT INTO sections (document, first, heading, sentences, vectors) VALUES (?, ?, ?, ?, ?)",
-            ((document, first, s.heading, _written(s), v.astype(np.float16).tobytes()) for first, s, v in found),
+            ((document, first, s.name, _written(s), v.astype(np.float16).tobytes()) for first, s, v in found),
         )
         for name, start, stop, held in passages:
             number = self._connection.execute(

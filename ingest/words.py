@@ -21,7 +21,7 @@ STOPPED = frozenset(
 
 def terms(text: str) -> list[str]:
     """The text's words in one form: stemmed, without accents, without the empty ones; `$1,500.00` is `1500`."""
-    return [_term(token) for token in tokens(text) if token not in STOPPED]
+    return [_term(token) for token in tokens(text) if token.removesuffix("'s") not in STOPPED]
 
 
 def tokens(text: str) -> list[str]:

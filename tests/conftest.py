@@ -122,5 +122,3 @@ def run(cache: Path, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.Monke
 def company(tandem: Tandem) -> list[str]:
     """Arguments that make a command use the sample company's index."""
     return ["--data", str(tandem.parts.places.data)]
-
-

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+from langgraph.checkpoint.memory import InMemorySaver
 
 from graphs.assistant import assistant
 from graphs.context import Context, ToolFailed
@@ -13,7 +14,6 @@ from graphs.routing import Policy
 from graphs.state import Part, ToolCall
 from ingest.evidence import Evidence, Passage, Reading
 from ingest.split import Sentence
-from langgraph.checkpoint.memory import InMemorySaver
 from models.embedded.triage import Heard
 from models.found import Citation, Draft, Found
 
@@ -31,7 +31,9 @@ class Unknown:
         return 0
 
 
-def found(sentence: str, page: int = 3, label: str = "internal", answered: bool = True, unknown: Sequence[str] = ()) -> Found:
+def found(
+    sentence: str, page: int = 3, label: str = "internal", answered: bool = True, unknown: Sequence[str] = ()
+) -> Found:
     """One passage of one sentence, which is the quotation."""
     row = np.ones((1, 2), np.float32)
     reading = Reading("401k", "plan.pdf", "plan", "Match", label, [Sentence(sentence, page)], [[]], row, row[0], 1.0)

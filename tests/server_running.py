@@ -7,7 +7,8 @@ from contextlib import contextmanager, nullcontext
 
 import uvicorn
 
-from apps.server import Names, Opened, app
+from apps.messages import Names
+from apps.server import Opened, app
 from graphs.conversation import Conversation
 
 

@@ -94,7 +94,7 @@ def test_a_draft_that_its_pages_do_not_bear_out_is_not_said() -> None:
 def test_a_hard_question_without_a_large_model_gets_the_local_answer_and_is_told_so() -> None:
     script = Script({"compare": [heard("compare", "401k", 8.0)]}, {"compare": found(MATCH)})
     [reply] = ask(conversation(script), "compare")
-    assert (reply["answer"], reply["notices"]) == (f"{MATCH} [1]", [words.NO_LARGE])
+    assert (reply["answer"], reply["notices"]) == (f"{MATCH} [1]", [words.HARD])
 
 
 def test_a_general_question_is_declined_with_what_would_answer_it() -> None:
@@ -112,7 +112,9 @@ def test_a_question_of_no_intent_that_the_documents_answer_is_answered_from_them
 
 def test_two_intents_are_answered_in_their_order_with_their_citations_numbered_through() -> None:
     both = [heard("match?", "401k"), heard("2+2", "calculator"), heard("vesting?", "401k")]
-    script = Script({"both": both}, {"match?": found(MATCH), "vesting?": found("You are vested after 3 years.", page=5)})
+    script = Script(
+        {"both": both}, {"match?": found(MATCH), "vesting?": found("You are vested after 3 years.", page=5)}
+    )
     [reply] = ask(conversation(script), "both")
     assert reply["answer"] == f"{MATCH} [1]\n\n4\n\nYou are vested after 3 years. [2]"
     assert [(c["n"], c["page"]) for c in reply["citations"]] == [(1, 3), (2, 5)]
@@ -136,7 +138,9 @@ def test_what_was_answered_beside_a_question_that_waits_is_kept() -> None:
 
 
 def test_a_plainly_new_question_is_no_reply_and_the_old_one_is_dropped() -> None:
-    script = Script({"weather?": [heard("weather?", "weather")], "match?": [heard("match?", "401k")]}, {"match?": found(MATCH)})
+    script = Script(
+        {"weather?": [heard("weather?", "weather")], "match?": [heard("match?", "401k")]}, {"match?": found(MATCH)}
+    )
     _, answered, after = ask(conversation(script), "weather?", "match?", "match?", thread="t")
     assert (answered["answer"], answered["notices"]) == (f"{MATCH} [1]", [words.DROPPED])
     assert after["notices"] == []
@@ -159,7 +163,10 @@ def test_each_question_of_a_thread_starts_with_no_answers_and_knows_the_question
     script = Script({"match?": [heard("match?", "401k")]}, {"match?": found(MATCH)})
     first, second = ask(conversation(script), "match?", "match?", thread="t")
     assert first["answer"] == second["answer"]
-    assert [call for call in script.asked if call[0] == "triage"] == [("triage", "match?"), ("triage", "match?", "match?")]
+    assert [call for call in script.asked if call[0] == "triage"] == [
+        ("triage", "match?"),
+        ("triage", "match?", "match?"),
+    ]
 
 
 def test_threads_do_not_know_each_other() -> None:

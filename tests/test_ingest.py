@@ -1,4 +1,4 @@
-"""Files become passages with their pages; the same files again change nothing; what fails is named and harms nothing."""
+"""Files become passages with their pages; the same files change nothing; what fails is named and harms nothing."""
 
 import json
 from pathlib import Path
@@ -147,3 +147,17 @@ def test_another_process_that_ingests_is_seen_by_one_that_has_searched(tandem: T
     subprocess.run([*command, "--data", str(data)], cwd=ROOT, env=environment, check=True, capture_output=True)
     assert sources("standing chairs")[0] == "two.md"
     assert index.vectors_missing() == {"office": 0}
+
+
+def test_an_empty_file_is_named_and_no_crash(run: Command, tmp_path: Path) -> None:
+    (tmp_path / "empty.md").write_text("")
+    done = run("ingest", tmp_path / "empty.md", "--collection", "office")
+    assert (done.code, "No text was found in empty.md" in done.out) == (1, True)
+
+
+def test_a_section_is_named_with_the_heading_above_it(run: Command, tmp_path: Path) -> None:
+    (tmp_path / "leave.md").write_text(
+        "# Leave policy\n\n## Vacation\n\n### Using it\n\nAsk your manager two weeks ahead.\n"
+    )
+    run("ingest", tmp_path / "leave.md", "--collection", "office")
+    assert [p["heading"] for p in found(run, "vacation how to use")] == ["Vacation: Using it"]

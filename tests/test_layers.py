@@ -44,6 +44,9 @@ def test_graph_code_knows_no_store_and_no_provider() -> None:
 
 
 def test_help_and_mistakes_in_usage_load_nothing_heavy() -> None:
-    code = "import sys; from apps.cli import parser; parser(); print(sorted({'numpy', 'chromadb', 'langgraph'} & {*sys.modules}))"
+    code = (
+        "import sys; from apps.cli import parser; parser();"
+        "print(sorted({'numpy', 'chromadb', 'langgraph'} & {*sys.modules}))"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,7 +1,7 @@
 """Text -> vector: all-MiniLM-L6-v2 through onnxruntime, behind LangChain's Embeddings."""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,7 @@ class Encoder(Embeddings):
         vector: Vectors = self._query(text)
         return vector
 
+    @cached_property
     def words(self) -> frozenset[str]:
         """The whole words that the encoder knows."""
         return frozenset(word for word in self._tokenizer.get_vocab() if word.isalpha())

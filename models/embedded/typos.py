@@ -9,20 +9,29 @@ from ingest.words import terms
 
 
 def mended(question: str, statistics: Statistics, words: Set[str]) -> str:
-    """One slip a word; only a word that neither the documents nor `words` know is a typo, and names are left alone."""
+    """Two words in one are parted, one slip is mended; only in words the documents do not know, never in names."""
 
-    def meant(match: re.Match[str]) -> str:
+    def mend(match: re.Match[str]) -> str:
         typed = match[0].lower()
         name = match[0][0].isupper() and match.start() > 0
-        if name or typed in words or not terms(typed) or _held(typed, statistics):
+        if name or not terms(typed) or _held(typed, statistics):
             return match[0]
-        return max((w for w in _one_slip_from(typed) if w in words), key=lambda w: _held(w, statistics), default="")
+        return _apart(typed, statistics) or (typed not in words and _corrected(typed, statistics, words)) or match[0]
 
-    def kept(match: re.Match[str]) -> str:
-        word = meant(match)
-        return word if word and _held(word, statistics) else match[0]
+    return re.sub(r"[^\W\d_]{5,}", mend, question)
 
-    return re.sub(r"[^\W\d_]{5,}", kept, question)
+
+def _apart(word: str, statistics: Statistics) -> str:
+    """`pay day`, where the documents know both and not `payday`."""
+    halves = [(word[:place], word[place:]) for place in range(3, len(word) - 2)]
+    held = {half: min(_held(half[0], statistics), _held(half[1], statistics)) for half in halves}
+    best = max(held, key=lambda half: held[half], default=("", ""))
+    return " ".join(best) if held.get(best) else ""
+
+
+def _corrected(word: str, statistics: Statistics, words: Set[str]) -> str:
+    near = max((w for w in _one_slip_from(word) if w in words), key=lambda w: _held(w, statistics), default="")
+    return near if near and _held(near, statistics) else ""
 
 
 def _held(word: str, statistics: Statistics) -> int:
