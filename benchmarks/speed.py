@@ -122,18 +122,27 @@ def encoders(cache: Path) -> list[Figure]:
     return [_encoder(cache, precision) for precision in ("fp32", "int8")]
 
 
+ENCODING = """
+import pathlib, resource, sys, time
+from models.embedded.encoder import Encoder
+
+def held():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() / 2**20
+
+before = held()
+encoder = Encoder(pathlib.Path(sys.argv[1]), sys.argv[2])
+lines = pathlib.Path("corpora/benefits/time-off-and-pay.md").read_text().splitlines()
+texts = [line for line in lines if len(line) > 40] * 8
+encoder.encode(texts[:32])
+began = time.perf_counter()
+encoder.encode(texts)
+print(len(texts) / (time.perf_counter() - began), held() - before)
+"""
+
+
 def _encoder(cache: Path, precision: str) -> Figure:
-    code = (
-        "import sys, time, resource, pathlib; from models.embedded.encoder import Encoder;"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
-        "encoder = Encoder(pathlib.Path(sys.argv[1]), sys.argv[2]);"
-        "texts = [line for line in pathlib.Path('corpora/benefits/time-off-and-pay.md').read_text().splitlines()"
-        " if len(line) > 40] * 8; encoder.encode(texts[:32]); began = time.perf_counter(); encoder.encode(texts);"
-        "print(len(texts) / (time.perf_counter() - began),"
-        " (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)"
-    )
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", code, str(cache), precision], cwd=ROOT, check=True, capture_output=True, text=True
+        [sys.executable, "-c", ENCODING, str(cache), precision], cwd=ROOT, check=True, capture_output=True, text=True
     )
     speed, memory = map(float, done.stdout.split())
     return Figure(f"encoder {precision}", f"{speed:.0f} sentences/s, {memory:.0f} MB", "")

@@ -54,6 +54,9 @@ class Tool(Protocol):
 class Counter(Protocol):
     """Text -> its length in tokens."""
 
+    @property
+    def exact(self) -> bool: ...
+
     def count(self, text: str) -> int: ...
 
     def at_most(self, text: str, limit: int) -> int: ...

@@ -128,7 +128,7 @@ class Conversation:
                 yield step
         ms = 1000 * (time.perf_counter() - began)
         state: State = {**run.state, "question": question}
-        yield reply(state, run.waiting, thread, run.path, ms, self._prices, notices)
+        yield reply(state, run.waiting, thread, run.path, ms, self._prices, self._context.tokens.exact, notices)
 
     async def _waiting(self, thread: str) -> Interrupt | None:
         snapshot = await self._kept.aget_state({"configurable": {"thread_id": thread}})

@@ -33,8 +33,7 @@ async def triage(state: State, runtime: Runtime[Context]) -> State:
     heard = await context.triage.read(question, [turn["question"] for turn in state.get("turns", [])])
     parts = [_part(number, one, context) for number, one in enumerate(heard)]
     if state["pinned"]:
-        leans = len(heard) == 1 and heard[0].search != heard[0].text
-        search = heard[0].search if leans else question
+        search = heard[0].search if len(heard) == 1 else question
         parts = [{**parts[0], "question": question, "search": search, "collection": None, "route": "documents"}]
     else:
         parts = [await _routed(part, state["collections"], context) for part in parts]
@@ -187,7 +186,7 @@ async def check(state: DocumentsState, runtime: Runtime[Context]) -> DocumentsSt
         model=context.small.name,
         grounded=True,
         reason=words.HARD_BUT_LOCAL if hard else words.QUOTED,
-        notices=[words.HARD] if hard else [],
+        notices=[*([words.HARD] if hard else []), *([words.beside(found.unknown)] if found.unknown else [])],
         sent=[passage.text for passage in found.evidence.passages[:5]],
     )
     return {"grounded": True, "answers": [answer]}  # type: ignore[typeddict-item]

@@ -33,6 +33,8 @@ class Receipt(TypedDict):
     passages: list[dict[str, Any]]
     all_large_tokens: int
     all_large_cost_usd: float
+    estimated: bool
+    """Whether the two before it are estimates, because tiktoken's table is not loaded."""
 
 
 class Reply(TypedDict):
@@ -65,6 +67,7 @@ def reply(
     path: Sequence[str],
     ms: float,
     prices: Prices,
+    exact: bool,
     notices: Sequence[str],
 ) -> Reply:
     answers = sorted(state.get("answers", []), key=lambda answer: answer["part"]["number"])
@@ -82,7 +85,7 @@ def reply(
         parts=parts,
         citations=[] if waiting else state["citations"],
         tools=[call for answer in answers for call in answer["tools"]],
-        receipt=_receipt(answers, prices),
+        receipt=_receipt(answers, prices, exact),
         usage={"small": {"input": 0, "output": 0}, "large": {"input": 0, "output": 0}},
         notices=[*notices, *([] if waiting else state["notices"])],
         path=[*path],
@@ -118,7 +121,7 @@ def _unanswered(part: Part) -> PartReply:
     )
 
 
-def _receipt(answers: Sequence[Answer], prices: Prices) -> Receipt:
+def _receipt(answers: Sequence[Answer], prices: Prices, exact: bool) -> Receipt:
     taken, given = (sum(answer["would"][way] for answer in answers) for way in ("input", "output"))
     return Receipt(
         sent=False,
@@ -129,4 +132,5 @@ def _receipt(answers: Sequence[Answer], prices: Prices) -> Receipt:
         passages=[],
         all_large_tokens=taken + given,
         all_large_cost_usd=round((taken * prices[0] + given * prices[1]) / 1e6, 6),
+        estimated=not exact,
     )

@@ -25,6 +25,11 @@ def not_in_documents(collections: Sequence[str], unknown: Sequence[str]) -> str:
     return f"The documents do not say: I looked in {_named(collections)} and found no passage that answers this."
 
 
+def beside(unknown: Sequence[str]) -> str:
+    """Under an answer to a question of which the documents do not know every word."""
+    return f"The documents do not mention {_listed(unknown)}: see whether this is what you asked."
+
+
 def general_declined(collections: Sequence[str]) -> str:
     return (
         f"The documents do not say (I looked in {_named(collections)}), and a question of general knowledge needs"

@@ -221,6 +221,10 @@ class Index:
                 self._client = None
         return stale
 
+    def open(self) -> None:
+        """Open the vectors before they are asked for."""
+        self._opened()
+
     def nearest(self, vector: Vector, collections: Sequence[str], limit: int) -> list[tuple[PassageRow, float]]:
         """Passages by cosine, best first, over all the collections."""
         near: dict[str, float] = {}

@@ -10,12 +10,13 @@ import snowballstemmer
 TOKEN = re.compile(r"\d+k\b|\d[\d,]*(?:\.\d+)?|[^\W\d_]+(?:['’][^\W\d_]+)?")
 
 STOPPED = frozenset(
-    """a about above after again all also am an and any are as at be because been before being below between both but by
-    can could did do does doing down during each few for from further had has have having he her here hers him his how i
-    if in into is it its itself just let me more most my myself nor of off on once only or other our ours out over own
-    please same shall she should so some such tell than that the their theirs them then there these they this those
-    through to too under until up us very was we were what whats when where which while who whom why will with would you
-    your yours yourself""".split()
+    """a about above after again all also am an and any are arent as at be because been before being below
+    between both but by can cant could couldnt did didnt do does doesnt doing dont down during each few for from
+    further had has hasnt have havent having he her here hers him his how hows i id if ill im in into is isnt it
+    its itself ive just let me more most my myself nor of off on once only or other our ours out over own please
+    same shall she should shouldnt so some such tell than that thats the their theirs them then there theres
+    these they this those through to too under until up us very was wasnt we were what whats when where which
+    while who whom why will with wont would wouldnt you your youre yours yourself youve""".split()
 )
 
 

@@ -7,7 +7,6 @@ import sys
 import tarfile
 import tempfile
 from base64 import b64decode, b64encode
-from functools import cached_property
 from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,10 +20,24 @@ NPM = "tiktoken@1.0.22"
 
 
 class Tokens:
-    """Counts exactly when set-up could get tiktoken's table, and says when it only estimates."""
+    """Estimates until tiktoken's table is loaded, which takes as long as many questions; says which it does."""
 
     def __init__(self, cache: Path) -> None:
         self._folder = Path(os.environ.get("TIKTOKEN_CACHE_DIR", cache / "tiktoken"))
+        self._encoding: Encoding | None = None
+
+    def load(self) -> None:
+        """Count exactly from here on, when set-up could get the table."""
+        if self._encoding is None and self.available:
+            self._encoding = _loaded(self._folder)
+
+    @property
+    def available(self) -> bool:
+        return (self._folder / FILE).is_file()
+
+    @property
+    def exact(self) -> bool:
+        return self._encoding is not None
 
     def count(self, text: str) -> int:
         if self._encoding is None:
@@ -34,15 +47,10 @@ class Tokens:
     def at_most(self, text: str, limit: int) -> int:
         """The count where it matters to the limit; below it a bound will do, which costs nothing."""
         longest = len(text.encode("utf-8", "replace"))
-        return longest if longest <= limit else self.count(text)
-
-    @property
-    def exact(self) -> bool:
-        return (self._folder / FILE).is_file()
-
-    @cached_property
-    def _encoding(self) -> "Encoding | None":
-        return _loaded(self._folder) if self.exact else None
+        if longest <= limit:
+            return longest
+        self.load()
+        return self.count(text)
 
 
 def _loaded(folder: Path) -> "Encoding | None":

@@ -69,6 +69,8 @@ class Script:
     async def reply(self, message: str) -> str:
         return f"You said {message}"
 
+    exact: bool = True
+
     def count(self, text: str) -> int:
         return len(text.split())
 

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -100,6 +101,8 @@ class Scripted:
         if "slow" in (part["place"] or ""):
             await asyncio.sleep(self.seconds)
         return f"It rains in {part['place']}.", []
+
+    exact: ClassVar[bool] = True
 
     def count(self, text: str) -> int:
         return len(text)

@@ -56,7 +56,7 @@ def test_a_question_the_documents_answer_is_quoted_and_cited() -> None:
         "tools": [],
         "receipt": {
             "sent": False, "to": None, "tokens": 0, "cost_usd": 0.0, "masked": {}, "passages": [],
-            "all_large_tokens": 20, "all_large_cost_usd": 0.000125,
+            "all_large_tokens": 20, "all_large_cost_usd": 0.000125, "estimated": False,
         },
         "usage": {"small": {"input": 0, "output": 0}, "large": {"input": 0, "output": 0}},
         "notices": [],
@@ -77,6 +77,12 @@ def test_a_question_the_documents_do_not_answer_is_refused() -> None:
     assert reply["parts"][0]["abstained"]
     assert reply["citations"] == []
     assert reply["answer"] == "The documents do not say: “pets” is not mentioned in the collections 401k, benefits."
+
+
+def test_a_word_that_no_document_knows_is_named_under_the_answer() -> None:
+    script = Script({"dad leave?": [heard("dad leave?", "benefits")]}, {"dad leave?": found(MATCH, unknown=["dad"])})
+    [reply] = ask(conversation(script), "dad leave?")
+    assert (reply["answer"], reply["notices"]) == (f"{MATCH} [1]", [words.beside(["dad"])])
 
 
 def test_a_draft_that_its_pages_do_not_bear_out_is_not_said() -> None:

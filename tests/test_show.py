@@ -33,6 +33,7 @@ KEPT = Receipt(
     passages=[],
     all_large_tokens=812,
     all_large_cost_usd=0.004,
+    estimated=False,
 )
 ANSWERED = Reply(
     id=None,

@@ -20,7 +20,7 @@ LIKE = 6.5  # cosine of the question with the quotation or its likest sentence
 FOUND = 10.0  # rarity share of the question's known words that stand in what was found
 UNKNOWN = -1.6  # rarity share of the words that the documents do not know
 NAME = -4.0  # when one of them is written like a name
-NUMBER = -4.5  # when a number is not where the quotation stands
+NUMBER = -6.5  # when a number is not where the quotation stands
 RELIEF = -28.0  # how much nearer the documents come to the question without its unknown words
 ENOUGH = 0.5
 
@@ -70,6 +70,7 @@ def judge(
 ) -> Verdict:
     """Words see what vectors are blind to: another plan, another year, a benefit that does not exist."""
     words = _words(question, statistics)
+    strange = [word for word in words if not word.known and not word.term[0].isdigit()]
     unknown = [*dict.fromkeys(word.typed for word in words if not word.known)]
     if quotation is None:
         return Verdict(False, 0.0, unknown, "Nothing was found in the documents.")
@@ -78,7 +79,7 @@ def judge(
         BIAS
         + LIKE * quotation.likeness
         + FOUND * _found(words, readings)
-        + UNKNOWN * _share([word for word in words if not word.known], words)
+        + UNKNOWN * _share(strange, words)
         + NAME * any(word.looks_like_name and not word.known for word in words)
         + NUMBER * (number is not None)
         + RELIEF * _relief(question, query, words, readings, encoder)

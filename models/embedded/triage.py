@@ -40,7 +40,10 @@ class EmbeddedTriage:
         """The parts of a message, in order; `earlier` are the thread's questions before it."""
         if earlier and leans(message):
             return [self._leaning(message, earlier[-1])]
-        return [self._heard(part.text, part.text, part.guess) for part in parts(message, self._guesses)]
+        found = parts(message, self._guesses)
+        if len(found) == 1:  # the documents may know a word that triage has left out
+            return [self._heard(found[0].text, message.strip(), found[0].guess)]
+        return [self._heard(part.text, part.text, part.guess) for part in found]
 
     def place(self, reply: str) -> str | None:
         return place_in(reply, reply=True)
