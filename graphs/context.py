@@ -11,9 +11,9 @@ from models.found import Draft, Found
 
 
 class Triage(Protocol):
-    """A message -> its parts; `earlier` are the thread's questions before it."""
+    """A message -> its parts, or all of it as one; `earlier` are the thread's questions before it."""
 
-    async def read(self, message: str, earlier: Sequence[str] = ()) -> list[Heard]: ...
+    async def read(self, message: str, earlier: Sequence[str] = (), whole: bool = False) -> list[Heard]: ...
 
     def place(self, reply: str) -> str | None: ...
 

@@ -29,12 +29,12 @@ class Box(Protocol):
 
 async def triage(state: State, runtime: Runtime[Context]) -> State:
     """Split the question into parts, and give each its box."""
-    context, question = runtime.context, state["question"]
-    heard = await context.triage.read(question, [turn["question"] for turn in state.get("turns", [])])
+    context, pinned = runtime.context, state["pinned"]
+    earlier = [turn["question"] for turn in state.get("turns", [])]
+    heard = await context.triage.read(state["question"], earlier, whole=pinned)
     parts = [_part(number, one, context) for number, one in enumerate(heard)]
-    if state["pinned"]:
-        search = heard[0].search if len(heard) == 1 else question
-        parts = [{**parts[0], "question": question, "search": search, "collection": None, "route": "documents"}]
+    if pinned:
+        parts = [{**part, "collection": None, "route": "documents"} for part in parts[:1]]
     else:
         parts = [await _routed(part, state["collections"], context) for part in parts]
     return {"parts": parts, "answers": None}  # type: ignore[typeddict-item]

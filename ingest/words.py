@@ -22,13 +22,23 @@ STOPPED = frozenset(
 
 def terms(text: str) -> list[str]:
     """The text's words in one form: stemmed, without accents, without the empty ones; `$1,500.00` is `1500`."""
+    return [*_terms(text)] if len(text) < SHORT else _terms.__wrapped__(text)
+
+
+SHORT = 300
+"""Headings, titles and questions are asked for again and again."""
+
+
+@lru_cache(maxsize=10_000)
+def _terms(text: str) -> list[str]:
     return [_term(token) for token in tokens(text) if token.removesuffix("'s") not in STOPPED]
 
 
 def tokens(text: str) -> list[str]:
     """The text's words and numbers as typed, in lower case; `401(k)` is one word."""
-    folded = unicodedata.normalize("NFKD", text.lower().replace("401(k)", "401k").replace("403(b)", "403b"))
-    plain = "".join(c for c in folded if not unicodedata.combining(c)).replace("’", "'")
+    plain = text.lower().replace("401(k)", "401k").replace("403(b)", "403b").replace("’", "'")
+    if not plain.isascii():
+        plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
     return TOKEN.findall(plain)
 
 

@@ -55,7 +55,7 @@ class Script:
     draft: Draft | None = None
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
-    async def read(self, message: str, earlier: Sequence[str] = ()) -> list[Heard]:
+    async def read(self, message: str, earlier: Sequence[str] = (), whole: bool = False) -> list[Heard]:
         self.asked.append(("triage", message, *earlier))
         return self.parts.get(message, [heard(message, "other")])
 

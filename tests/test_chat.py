@@ -53,7 +53,7 @@ class Scripted:
     kind: Writer = "embedded"
     name: str = "embedded"
 
-    async def read(self, message: str, earlier: Sequence[str] = ()) -> list[Heard]:
+    async def read(self, message: str, earlier: Sequence[str] = (), whole: bool = False) -> list[Heard]:
         self.earlier.append([*earlier])
         if "slow" in message:
             await asyncio.sleep(self.seconds)

@@ -36,10 +36,12 @@ class EmbeddedTriage:
     def __init__(self, encoder: Encoder, intents: Intents, difficulty: Difficulty, with_place: frozenset[str]) -> None:
         self._encoder, self._intents, self._difficulty, self._with_place = encoder, intents, difficulty, with_place
 
-    async def read(self, message: str, earlier: Sequence[str] = ()) -> list[Heard]:
-        """The parts of a message, in order; `earlier` are the thread's questions before it."""
+    async def read(self, message: str, earlier: Sequence[str] = (), whole: bool = False) -> list[Heard]:
+        """The parts of a message, in order, or all of it as one; `earlier` are the thread's questions before it."""
         if earlier and leans(message):
             return [self._leaning(message, earlier[-1])]
+        if whole:
+            return [self._heard(message, message, self._guesses([message])[0])]
         found = parts(message, self._guesses)
         if len(found) == 1:  # the documents may know a word that triage has left out
             return [self._heard(found[0].text, message.strip(), found[0].guess)]
