@@ -97,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")
     serve.add_argument("--port", type=int, help="the port (default: 8080)")
 
-    evaluate = command("eval", "Measure answers on a set of questions.", "eval evals/brightwater")
+    evaluate = command("eval", "Measure answers on a set of questions.", "eval evals/company")
     evaluate.add_argument("dir", type=Path, help="a folder with questions.jsonl")
     evaluate.add_argument("--rows", type=Path, metavar="FILE", help="write a JSON line for each question")
     evaluate.add_argument(

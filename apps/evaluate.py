@@ -20,7 +20,7 @@ from apps.settings import Collection
 from apps.show import one_line, plain, said, screen
 from apps.wiring import Parts, Places
 from evals.cases import Case, check_sources, read
-from evals.report import Report, failures, rows_as_json, table, text
+from evals.report import Report, failures, heading, rows_as_json, tables, text
 from evals.report import as_json as report_as_json
 from evals.run import Progress, asked, searched
 from graphs.conversation import Conversation
@@ -200,7 +200,10 @@ def _show(report: Report, out: TextIO, with_json: bool) -> None:
         print(json.dumps(report_as_json(report), ensure_ascii=False), file=out)
     elif out.isatty():
         console = screen(out)
-        console.print(table(report))
+        console.print(one_line(heading(report)))
+        for table in tables(report):
+            console.print()
+            console.print(table)
         worst = failures(report)
         for line in ["", "What went worst:", *worst] if worst else []:
             console.print(one_line(line))

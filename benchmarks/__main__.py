@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def _heading(questions: Path | None) -> list[str]:
-    name = questions.name if questions else "brightwater"
+    name = questions.name if questions else "company"
     cores = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     return [f"# {name}, {date.today().isoformat()}", "", f"{cores}. `python -m benchmarks {_shown(questions)}`", ""]
 
@@ -46,7 +46,7 @@ def _shown(questions: Path | None) -> str:
 def _answers(questions: Path | None) -> Iterator[Figure]:
     """What `tandem eval --near-misses` prints."""
     parts = Parts(read(), Places(ROOT / ".tandem", cache_folder()))
-    report = asyncio.run(measured(opened(parts, questions or ROOT / "evals" / "brightwater"), True))
+    report = asyncio.run(measured(opened(parts, questions or ROOT / "evals" / "company"), True))
     for name, value, interval, count in cells(report):
         yield Figure(name, f"{value} ({interval}, n = {count})", GOALS.get(name, ""))
 
@@ -60,7 +60,7 @@ GOALS = {
 
 
 def _speed(questions: Path | None) -> Iterator[Figure]:
-    folder = questions or ROOT / "evals" / "brightwater"
+    folder = questions or ROOT / "evals" / "company"
     documents = questions / "documents" if questions else ROOT / "corpora" / "benefits"
     asked = [json.loads(line)["question"] for line in (folder / "questions.jsonl").read_text("utf-8").splitlines()]
     yield speed.warm(documents, asked, cache_folder())

@@ -131,7 +131,7 @@ def held():
 
 before = held()
 encoder = Encoder(pathlib.Path(sys.argv[1]), sys.argv[2])
-lines = pathlib.Path("corpora/benefits/time-off-and-pay.md").read_text().splitlines()
+lines = pathlib.Path("corpora/benefits/perks.md").read_text().splitlines()
 texts = [line for line in lines if len(line) > 40] * 8
 encoder.encode(texts[:32])
 began = time.perf_counter()

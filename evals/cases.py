@@ -10,6 +10,7 @@ from typing import Any
 from ingest.errors import Trouble
 
 QUESTIONS = "questions.jsonl"
+HALVES = ("tuned", "untouched")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,12 @@ class Case:
     complex: bool | None = None
     route: str | None = None
     thread: str | None = None
+    kind: str | None = None
+    """What sort of question it is, in a word of the set's own: the report gives each kind's figures."""
+    half: str | None = None
+    """`tuned` when constants may be chosen by looking at it, `untouched` when never: the report tells them apart."""
+    derived: tuple[str, ...] = ()
+    """The answer's figures that no page says, because they were worked out from those that do."""
     made_from: str | None = None
     """The id of the question that a near miss was made from."""
 
@@ -126,6 +133,18 @@ def _flag(value: object, what: str) -> bool:
     raise Trouble(f"{what} is neither true nor false.", _short(value), "Write true or false, or leave it out.")
 
 
+def _half(value: object, what: str) -> str:
+    if isinstance(value, str) and value in HALVES:
+        return value
+    raise Trouble(f"{what} is neither tuned nor untouched.", _short(value), "Write one of them, or leave it out.")
+
+
+def _texts(value: object, what: str) -> tuple[str, ...]:
+    if isinstance(value, list):
+        return tuple(_text(one, what) for one in value)
+    raise Trouble(f"{what} is not a list.", _short(value), 'Write ["…"].')
+
+
 def _sources(value: object, what: str) -> tuple[Wanted, ...]:
     if isinstance(value, list):
         return tuple(_wanted(one, what) for one in value)
@@ -151,6 +170,9 @@ FIELDS: Mapping[str, Callable[[object, str], Any]] = {
     "complex": _flag,
     "route": _text,
     "thread": _text,
+    "kind": _text,
+    "half": _half,
+    "derived": _texts,
 }
 
 

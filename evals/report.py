@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from evals.cases import Case
@@ -51,6 +52,22 @@ FAULTS = {
 SHARES = ("route", "intent", "hit_at_1", "hit_at_5", "correct_refusals", "false_refusals")
 MEANS = ("mrr_at_10", "citation_precision", "citation_recall", "answer_f1", "figures_recall")
 LESS_IS_BETTER = frozenset({"false_refusals"})
+REFUSED = frozenset({"citation_recall", "answer_f1", "figures_recall"})
+"""What goes without saying of a question that was refused."""
+
+GROUPINGS: dict[str, Callable[[Case], str | None]] = {"by_kind": attrgetter("kind"), "by_half": attrgetter("half")}
+COLUMNS = {
+    "route": "route",
+    "intent": "intent",
+    "hit_at_1": "hit@1",
+    "hit_at_5": "hit@5",
+    "mrr_at_10": "MRR",
+    "answer_f1": "F1",
+    "false_refusals": "wrongly refused",
+    "correct_refusals": "rightly refused",
+    "auroc": "AUROC",
+}
+"""What is shown of each group; --json has all of its figures."""
 
 
 Miss = tuple[Case, Searched]
@@ -71,6 +88,11 @@ class Report:
     def figures(self) -> dict[str, Figure]:
         return figures(self.rows, self.near_misses)
 
+    @property
+    def groups(self) -> dict[str, dict[str, dict[str, Figure]]]:
+        """The figures of each group, for each way of grouping that the set says."""
+        return {name: grouped(self.rows, by) for name, by in GROUPINGS.items()}
+
 
 # Figures --------------------------------------------------------------------------------------------------------------
 
@@ -85,6 +107,15 @@ def figures(rows: Sequence[Row], near_misses: Sequence[Miss] = ()) -> dict[str, 
         **_answers(rows),
     }
     return {name: found[name] for name in TITLES if name in found}
+
+
+def grouped(rows: Sequence[Row], by: Callable[[Case], str | None]) -> dict[str, dict[str, Figure]]:
+    """Each group's figures, in the order in which the set names the groups."""
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if name := by(row.case):
+            groups[name].append(row)
+    return {name: figures(members) for name, members in groups.items()}
 
 
 def _each(names: Sequence[str], figure: Callable[[Sequence[float]], Figure], rows: Sequence[Row]) -> dict[str, Figure]:
@@ -174,7 +205,11 @@ def as_json(report: Report) -> dict[str, Any]:
         "set": report.set,
         "questions": len(report.rows),
         "near_misses": len(report.near_misses),
-        "figures": {name: {"title": TITLES[name], **_rounded(figure)} for name, figure in report.figures.items()},
+        "figures": _titled(report.figures),
+        **{
+            name: {group: _titled(measured) for group, measured in groups.items()}
+            for name, groups in report.groups.items()
+        },
         "hardest": [{"id": row.case.id, "wrong": wrong(row)} for row in hardest(report.rows)],
         "errors": [{"what": t.what, "value": t.value, "do": t.do} for t in report.troubles],
         "rows": rows_as_json(report),
@@ -194,7 +229,10 @@ def rows_as_json(report: Report) -> list[dict[str, Any]]:
 
 def _row_as_json(row: Row) -> dict[str, Any]:
     reply = row.reply
-    known: dict[str, Any] = {"id": row.case.id, "question": row.case.question, "near_miss": False}
+    known: dict[str, Any] = {
+        "id": row.case.id, "question": row.case.question, "kind": row.case.kind, "half": row.case.half,
+        "near_miss": False,
+    }  # fmt: skip
     if reply is None or row.searched is None:
         trouble = row.trouble
         return {**known, "error": trouble and {"what": trouble.what, "value": trouble.value, "do": trouble.do}}
@@ -222,8 +260,11 @@ def _searched_as_json(seen: Searched) -> dict[str, Any]:
     }
 
 
-def _rounded(figure: Figure) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in asdict(figure).items()}
+def _titled(measured: Mapping[str, Figure]) -> dict[str, dict[str, Any]]:
+    return {
+        name: {"title": TITLES[name], **{key: round(value, 4) for key, value in asdict(figure).items()}}
+        for name, figure in measured.items()
+    }
 
 
 def heading(report: Report) -> str:
@@ -240,28 +281,57 @@ def cells(report: Report) -> list[tuple[str, str, str, str]]:
 
 
 def failures(report: Report) -> list[str]:
-    return [f"{row.case.id}: {', '.join(FAULTS[name] for name in wrong(row))}" for row in hardest(report.rows)]
+    return [f"{row.case.id}: {', '.join(FAULTS[name] for name in _told(wrong(row)))}" for row in hardest(report.rows)]
+
+
+def _told(faults: Sequence[str]) -> list[str]:
+    return [name for name in faults if "false_refusals" not in faults or name not in REFUSED]
+
+
+Grid = Sequence[Sequence[str]]
+"""A head and rows, each beginning with its title."""
+
+
+def grids(report: Report) -> list[Grid]:
+    """All figures of the set, then the main ones of its groups."""
+    every = [("", "", "95% interval", "n"), *cells(report)]
+    return [every, *(_grid(name, groups) for name, groups in report.groups.items() if groups)]
+
+
+def _grid(name: str, groups: Mapping[str, Mapping[str, Figure]]) -> Grid:
+    shown = [column for column in COLUMNS if any(column in measured for measured in groups.values())]
+    rows = [
+        [group, *(_written(measured[column].value) if column in measured else "" for column in shown)]
+        for group, measured in groups.items()
+    ]
+    return [[name.replace("_", " "), *(COLUMNS[column] for column in shown)], *rows]
 
 
 def text(report: Report) -> str:
     """Plain lines, for a file or another program."""
-    lines = [f"{title:<30} {value:>7}  {interval:>15}  {n:>5}" for title, value, interval, n in cells(report)]
-    worst = failures(report)
-    told = ["", "What went worst:", *(f"  {line}" for line in worst)] if worst else []
-    return "\n".join([heading(report), "", f"{'':<30} {'':>7}  {'95% interval':>15}  {'n':>5}", *lines, *told])
+    blocks = [[heading(report)], *map(_lines, grids(report))]
+    if worst := failures(report):
+        blocks.append(["What went worst:", *(f"  {line}" for line in worst)])
+    return "\n\n".join("\n".join(block) for block in blocks)
 
 
-def table(report: Report) -> "Table":
+def _lines(grid: Grid) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
+    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in grid]
+
+
+def tables(report: Report) -> "list[Table]":
     """For a terminal."""
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(title=Text(heading(report)), title_justify="left", box=None, pad_edge=False)
-    drawn.add_column("")
-    for title in ("", "95% interval", "n"):
-        drawn.add_column(title, justify="right")
-    for row in cells(report):
-        drawn.add_row(*map(Text, row))
+    drawn = []
+    for head, *rows in grids(report):
+        drawn.append(Table(box=None, pad_edge=False))
+        for place, title in enumerate(head):
+            drawn[-1].add_column(Text(title), justify="right" if place else "left")
+        for row in rows:
+            drawn[-1].add_row(*map(Text, row))
     return drawn
 
 

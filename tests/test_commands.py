@@ -23,7 +23,7 @@ def test_a_question_is_answered_with_its_page_and_nothing_leaves_the_machine(run
     answer, _, source, _, how = done.out.splitlines()
     assert done.code == 0
     assert "100% of the first 4%" in answer
-    assert source.startswith("[1] summary-plan.pdf, page 2: “")
+    assert source.startswith("[1] summary-plan.pdf, page 6: “")
     assert "nothing left this machine" in how
 
 
@@ -34,7 +34,7 @@ def test_ask_gives_the_whole_reply_as_json(run: Command, company: list[str]) -> 
         "receipt", "usage", "notices", "path", "ms",
     ]  # fmt: skip
     assert (reply["route"], reply["intent"], reply["waiting"]) == ("documents", "401k", None)
-    assert {(c["collection"], c["source"], c["page"]) for c in reply["citations"]} >= {("401k", "summary-plan.pdf", 2)}
+    assert {(c["collection"], c["source"], c["page"]) for c in reply["citations"]} >= {("401k", "summary-plan.pdf", 6)}
     assert reply["receipt"]["sent"] is False
     assert reply["receipt"]["all_large_tokens"] > 100
 
@@ -78,8 +78,10 @@ def test_a_batch_is_answered_line_by_line_and_a_bad_line_harms_no_other(run: Com
     assert [index for index, reply in enumerate(replies) if "error" not in reply] == [0, 3]
     assert replies[0]["answer"] == "12 × 12 = 144"
     assert replies[4]["error"] == {
-        "what": "There is no such collection.", "value": "legal", "do": "Name one of 401k, benefits."
-    }  # fmt: skip
+        "what": "There is no such collection.",
+        "value": "legal",
+        "do": "Name one of 401k, benefits, restricted, public.",
+    }
     assert "tandem summarize" in replies[7]["error"]["do"]
     assert all([*reply["error"]] == ["what", "value", "do"] for reply in replies if "error" in reply)
 
@@ -117,7 +119,7 @@ def test_search_gives_passages_best_first(run: Command, company: list[str]) -> N
         (
             ["ask", "hello", "--collection", "legal"],
             2,
-            "There is no such collection (legal). Name one of 401k, benefits.",
+            "There is no such collection (legal). Name one of 401k, benefits, restricted, public.",
         ),
         (["ingest", "no/such/file.pdf", "--collection", "a"], 1, "There is no such file or folder (no/such/file.pdf)"),
         (["ingest", "README.md"], 2, "It is not said which collection that belongs to (README.md)"),

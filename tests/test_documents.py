@@ -2,13 +2,29 @@
 
 import json
 import re
-from pathlib import Path
+from collections import Counter
+
+import pytest
 
 from apps.cli import parser
 from apps.settings import ROOT
-from ingest.loaders import read
+from apps.settings import read as settings
+from evals.cases import read as read_cases
+from evals.metrics import numbers
+from ingest.index import files_in
+from ingest.loaders import Source, read
 
 README = (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def company() -> dict[str, Source]:
+    """What each document of the sample company says, by its path."""
+    return {
+        f"{collection.name}/{name}": read(path)
+        for collection in settings({}).collections
+        for name, path in files_in(ROOT / collection.path).items()
+    }
 
 
 def test_the_readme_names_only_commands_that_exist() -> None:
@@ -23,12 +39,15 @@ def test_every_file_that_the_readme_lists_is_there_and_described() -> None:
     assert [name for name in listed if not any(ROOT.rglob(name))] == []
 
 
-def test_the_pdfs_are_made_from_their_sources() -> None:
+SOURCES = ROOT / "corpora" / "sources"
+
+
+@pytest.mark.parametrize("source", ["401k/summary-plan", "benefits/medical-hsa-saver"])
+def test_a_pdf_is_made_from_its_source(source: str) -> None:
     from corpora.build import render
 
-    source = ROOT / "corpora" / "sources" / "401k" / "summary-plan.md"
-    made = render(source.read_text("utf-8"))
-    built = ROOT / "corpora" / "401k" / "summary-plan.pdf"
+    made = render((SOURCES / f"{source}.md").read_text("utf-8"))
+    built = ROOT / "corpora" / f"{source}.pdf"
     assert text_of(made) == text_of(built.read_bytes())
 
 
@@ -40,18 +59,52 @@ def text_of(pdf: bytes) -> list[str]:
     return [page.extract_text() for page in PdfReader(BytesIO(pdf)).pages]
 
 
-def test_every_reference_answers_figures_stand_on_the_pages_it_cites() -> None:
-    lines = (ROOT / "evals" / "brightwater" / "questions.jsonl").read_text("utf-8").splitlines()
-    for line in map(json.loads, lines):
-        if line.get("sources"):
-            pages = " ".join(page_text(source["source"], source["page"]) for source in line["sources"])
-            missing = [f for f in re.findall(r"\d[\d,.]*\d|\d", line["answer"]) if f not in pages]
-            assert missing == [], line["id"]
+def test_every_pdf_of_the_sample_company_has_its_source() -> None:
+    pdfs = {path.relative_to(ROOT / "corpora").with_suffix("") for path in (ROOT / "corpora").rglob("*.pdf")}
+    assert pdfs == {path.relative_to(SOURCES).with_suffix("") for path in SOURCES.rglob("*.md")}
 
 
-def page_text(source: str, page: int) -> str:
-    file = next(path for path in Path(ROOT / "corpora").rglob(source) if "sources" not in path.parts)
-    return " ".join(line.text for line in read(file).lines if line.page == page)
+def test_the_readme_of_the_documents_lists_what_is_there_with_its_pages_and_label(company: dict[str, Source]) -> None:
+    rows = re.findall(r"(?m)^\| `([^`]+)` \| (\w+) \| (\d+) \|", (ROOT / "corpora" / "README.md").read_text("utf-8"))
+    labels = {collection.name: collection.label for collection in settings({}).collections}
+    assert {name: (label, int(pages)) for name, label, pages in rows} == {
+        name: (labels[name.split("/")[0]], source.lines[-1].page) for name, source in company.items()
+    }
+    assert len(rows) >= 10
+    assert sum(int(pages) for *_, pages in rows) >= 90
+
+
+# What is asked of them ------------------------------------------------------------------------------------------------
+
+
+def test_every_reference_answers_figures_stand_on_the_pages_it_cites(company: dict[str, Source]) -> None:
+    """Or in its question; only those that were worked out stand nowhere, and these its line names."""
+    said = {name.split("/")[1]: source for name, source in company.items()}
+    cases = [case for case in read_cases(ROOT / "evals" / "company") if case.answer]
+    assert len(cases) > 150
+    for case in cases:
+        pages = " ".join(text_on(said[wanted.source], wanted.page) for wanted in case.sources)
+        missing = numbers(case.answer or "") - numbers(pages) - numbers(case.question)
+        assert missing == numbers(" ".join(case.derived)), case.id
+
+
+def text_on(source: Source, page: int | None) -> str:
+    """Footnotes' marks are no part of the figures that they follow."""
+    return re.sub("[¹²³]", " ", " ".join(line.text for line in source.lines if line.page == page))
+
+
+def test_half_of_each_kind_of_question_is_never_tuned_on() -> None:
+    halves = Counter((case.kind, case.half) for case in read_cases(ROOT / "evals" / "company"))
+    assert {kind for kind, _ in halves} == {
+        "plain", "typed", "far", "two", "none", "near", "both", "follow", "complex", "tool", "talk", "general",
+    }  # fmt: skip
+    assert all(abs(halves[kind, "tuned"] - halves[kind, "untouched"]) <= 1 for kind, _ in halves)
+
+
+def test_the_lines_of_a_thread_are_in_one_half() -> None:
+    """What is changed by looking at the one would be seen in the other."""
+    halves = {(case.thread, case.half) for case in read_cases(ROOT / "evals" / "company") if case.thread}
+    assert len(halves) == len({thread for thread, _ in halves})
 
 
 def test_the_graph_for_langgraphs_server_is_where_it_is_said_to_be() -> None:

@@ -41,10 +41,12 @@ def test_a_line_says_what_it_says_and_null_says_nothing(tmp_path: Path) -> None:
     lines: Sequence[dict[str, object]] = (
         {"id": 7, "question": "match?", "sources": [{"source": "plan.pdf", "page": 3}, {"source": "b.md"}]},
         {"id": "b", "question": "rain?", "answer": None, "sources": [], "intent": "weather", "complex": False},
+        {"id": "c", "question": "in all?", "kind": "complex", "half": "untouched", "derived": ["7,320"]},
     )
-    assert read(a_set(tmp_path / "set", lines[0], "", lines[1])) == [
+    assert read(a_set(tmp_path / "set", lines[0], "", *lines[1:])) == [
         Case("7", "match?", 1, sources=(Wanted("plan.pdf", 3), Wanted("b.md"))),
         Case("b", "rain?", 3, intent="weather", complex=False),
+        Case("c", "in all?", 4, kind="complex", half="untouched", derived=("7,320",)),
     ]
 
 
@@ -59,6 +61,8 @@ def test_a_line_says_what_it_says_and_null_says_nothing(tmp_path: Path) -> None:
         ({"id": "a", "question": "q"}, 'the "id" is that of line 1, too.', "a", "Change one."),
         ({"id": "b", "question": "q", "anser": "x"}, 'unknown field "anser".', '"x"', "Name it one of id, question, "),
         ({"id": "b", "question": "q", "complex": "no"}, '"complex" is neither true nor false.', '"no"', "Write true"),
+        ({"id": "b", "question": "q", "half": "both"}, '"half" is neither tuned nor untouched.', '"both"', "Write one"),
+        ({"id": "b", "question": "q", "derived": "7"}, '"derived" is not a list.', '"7"', 'Write ["…"].'),
         ({"id": "b", "question": "q", "sources": "plan.pdf"}, '"sources" is not a list.', '"plan.pdf"', "Write [{"),
         ({"id": "b", "question": "q", "sources": [{"page": 1}]}, '"sources" has something', '{"page": 1}', "Write {"),
         (
@@ -237,13 +241,54 @@ def test_the_report_is_a_table_in_plain_text() -> None:
     assert text(report).splitlines() == [
         "office: 2 questions",
         "",
-        "                                           95% interval      n",
-        "route right                      0.500    0.095 – 0.905      2",
+        "                     95% interval  n",
+        "route right  0.500  0.095 – 0.905  2",
         "",
         "What went worst:",
         "  b: another route",
     ]
-    assert as_json(report)["hardest"] == [{"id": "b", "wrong": ["route"]}]
+    told = as_json(report)
+    assert (told["hardest"], told["by_kind"], told["by_half"]) == ([{"id": "b", "wrong": ["route"]}], {}, {})
+
+
+def test_each_kind_and_each_half_has_figures_of_its_own() -> None:
+    rows = [
+        Row(Case("a", "?", kind="typed", half="tuned"), None, None, {"hit_at_5": 1.0, "false_refusals": 0.0}),
+        Row(Case("b", "?", kind="none", half="untouched"), None, None, {"correct_refusals": 0.0}),
+        Row(Case("c", "?", kind="typed", half="untouched"), None, None, {"hit_at_5": 0.0, "false_refusals": 1.0}),
+        Row(Case("d", "?"), None, None, {"hit_at_5": 0.0}),
+    ]
+    report = Report("office", rows, [], [])
+    told = as_json(report)
+    assert {
+        (group, name): (figure["value"], figure["n"])
+        for groups in (told["by_kind"], told["by_half"])
+        for group, figures in groups.items()
+        for name, figure in figures.items()
+    } == {
+        ("typed", "hit_at_5"): (0.5, 2),
+        ("typed", "false_refusals"): (0.5, 2),
+        ("none", "correct_refusals"): (0.0, 1),
+        ("tuned", "hit_at_5"): (1.0, 1),
+        ("tuned", "false_refusals"): (0.0, 1),
+        ("untouched", "hit_at_5"): (0.0, 1),
+        ("untouched", "false_refusals"): (1.0, 1),
+        ("untouched", "correct_refusals"): (0.0, 1),
+    }
+    assert text(report).splitlines()[7:] == [
+        "by kind  hit@5  wrongly refused  rightly refused",
+        "typed    0.500            0.500",
+        "none                                       0.000",
+        "",
+        "by half    hit@5  wrongly refused  rightly refused",
+        "tuned      1.000            0.000",
+        "untouched  0.000            1.000            0.000",
+        "",
+        "What went worst:",
+        "  c: page not found, refused",
+        "  b: answered",
+        "  d: page not found",
+    ]
 
 
 # The command ----------------------------------------------------------------------------------------------------------

@@ -21,21 +21,21 @@ from tests.conftest import Tandem
 from tests.open_meteo import open_meteo, place
 
 FLOORS = {
-    "route": 0.95,
-    "intent": 0.95,
-    "complexity": 0.7,
-    "hit_at_1": 0.65,
-    "hit_at_5": 0.9,
-    "mrr_at_10": 0.78,
-    "citation_precision": 0.7,
-    "citation_recall": 0.7,
-    "answer_f1": 0.31,
-    "figures_recall": 0.38,
-    "correct_refusals": 0.5,
-    "false_refusals": 0.08,
-    "auroc": 0.85,
+    "route": 0.92,
+    "intent": 0.8,
+    "complexity": 0.83,
+    "hit_at_1": 0.51,
+    "hit_at_5": 0.82,
+    "mrr_at_10": 0.65,
+    "citation_precision": 0.63,
+    "citation_recall": 0.37,
+    "answer_f1": 0.18,
+    "figures_recall": 0.37,
+    "correct_refusals": 0.43,
+    "false_refusals": 0.36,
+    "auroc": 0.5,
 }
-"""A little under what `tandem eval evals/brightwater` prints, so that one question less does not matter."""
+"""A little under what `tandem eval evals/company` prints, so that a few questions less do not matter."""
 OF_RETRIEVAL = {"hit_at_1", "hit_at_5", "mrr_at_10", "citation_precision", "citation_recall", "answer_f1"}
 
 
@@ -54,7 +54,7 @@ def evaluate(tandem: Tandem, weather: dict[str, str]) -> Evaluate:
 
     def evaluate(data: Path) -> dict[str, Figure]:
         parts = Parts(read({}, given=weather), Places(data, tandem.parts.places.cache))
-        return asyncio.run(measured(opened(parts, ROOT / "evals" / "brightwater"))).figures
+        return asyncio.run(measured(opened(parts, ROOT / "evals" / "company"))).figures
 
     return evaluate
 

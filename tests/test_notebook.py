@@ -18,5 +18,5 @@ def test_the_tour_runs_and_answers(cache: Path, encoder: Encoder, monkeypatch: p
     asyncio.run(client.async_execute())
     shown = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
     assert "100% of the first 4%" in shown
-    assert "('summary-plan.pdf', 2)" in shown
+    assert "('summary-plan.pdf', 6)" in shown
     assert "The documents do not say" in shown

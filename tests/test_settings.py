@@ -19,7 +19,7 @@ def test_a_file_overrides_what_is_shipped_and_leaves_the_rest(tmp_path: Path) ->
     config.write_text("[routing]\nscore_above = 7\n")
     settings = read({}, config)
     assert (settings.routing.score_above, settings.routing.tokens_above) == (7.0, 4096)
-    assert [collection.name for collection in settings.collections] == ["401k", "benefits"]
+    assert [collection.name for collection in settings.collections] == ["401k", "benefits", "restricted", "public"]
     assert settings.home == SHIPPED.parent
 
 
@@ -83,7 +83,11 @@ def test_an_intent_whose_collection_is_unknown_is_named(tmp_path: Path) -> None:
         '[[intents]]\nname="other"\nkind="chat"\n[[intents]]\nname="smalltalk"\nkind="chat"\n'
         '[[intents]]\nname="legal"\nkind="documents"\ncollection="law"\n'
     )
-    assert trouble(config=config) == ("There is no such collection.", "law", "Name one of 401k, benefits.")
+    assert trouble(config=config) == (
+        "There is no such collection.",
+        "law",
+        "Name one of 401k, benefits, restricted, public.",
+    )
 
 
 def test_the_shipped_file_is_complete_and_says_the_defaults() -> None:
