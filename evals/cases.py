@@ -1,6 +1,7 @@
 """questions.jsonl -> cases: what is asked, and what is known of the right answer."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class Case:
     half: str | None = None
     """`tuned` when constants may be chosen by looking at it, `untouched` when never: the report tells them apart."""
     derived: tuple[str, ...] = ()
-    """The answer's figures that no page says, because they were worked out from those that do."""
+    """The answer's figures that neither a cited page nor the question says, because they were worked out."""
     made_from: str | None = None
     """The id of the question that a near miss was made from."""
 
@@ -133,6 +134,13 @@ def _flag(value: object, what: str) -> bool:
     raise Trouble(f"{what} is neither true nor false.", _short(value), "Write true or false, or leave it out.")
 
 
+def _word(value: object, what: str) -> str:
+    """It heads a row on the screen."""
+    if isinstance(value, str) and re.fullmatch(r"[\w-]{1,30}", value):
+        return value
+    raise Trouble(f"{what} is no word.", _short(value), "Write one word of letters, digits, _ and -.")
+
+
 def _half(value: object, what: str) -> str:
     if isinstance(value, str) and value in HALVES:
         return value
@@ -170,7 +178,7 @@ FIELDS: Mapping[str, Callable[[object, str], Any]] = {
     "complex": _flag,
     "route": _text,
     "thread": _text,
-    "kind": _text,
+    "kind": _word,
     "half": _half,
     "derived": _texts,
 }

@@ -1,4 +1,4 @@
-"""Rows -> the report: figures with their intervals, and the questions that went worst."""
+"""Rows -> the report: figures with their intervals, those of each kind and half, and the questions that went worst."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence

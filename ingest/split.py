@@ -94,7 +94,7 @@ def _is_boilerplate(sentences: Sequence[Sentence], before: Sequence[Section]) ->
     return not before and len(text.split()) < 150 and LEGAL.search(text) is not None
 
 
-ENDS = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[•]*[A-Z0-9•])|(?<=\S)\s+(?=•\s)")
+ENDS = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[•]*[A-Z0-9•¹²³])|(?<=\S)\s+(?=•\s)")
 ABBREVIATED = re.compile(
     r"(?i)(?:\b(?:e\.g|i\.e|etc|vs|no|mr|mrs|ms|dr|inc|ltd|co|corp|u\.s|approx|sec|fig|p|pp)|\b[A-Z])\.$"
 )

@@ -61,6 +61,7 @@ def test_a_line_says_what_it_says_and_null_says_nothing(tmp_path: Path) -> None:
         ({"id": "a", "question": "q"}, 'the "id" is that of line 1, too.', "a", "Change one."),
         ({"id": "b", "question": "q", "anser": "x"}, 'unknown field "anser".', '"x"', "Name it one of id, question, "),
         ({"id": "b", "question": "q", "complex": "no"}, '"complex" is neither true nor false.', '"no"', "Write true"),
+        ({"id": "b", "question": "q", "kind": "a\x1b[31m"}, '"kind" is no word.', '"a\\u001b[31m"', "Write one word"),
         ({"id": "b", "question": "q", "half": "both"}, '"half" is neither tuned nor untouched.', '"both"', "Write one"),
         ({"id": "b", "question": "q", "derived": "7"}, '"derived" is not a list.', '"7"', 'Write ["…"].'),
         ({"id": "b", "question": "q", "sources": "plan.pdf"}, '"sources" is not a list.', '"plan.pdf"', "Write [{"),

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from fpdf import FPDF
 
+from ingest.loaders import read
+from ingest.split import sections
 from tests.conftest import Command, Tandem
 
 
@@ -73,6 +75,15 @@ def test_passages_know_the_page_they_start_on_and_all_they_touch(run: Command, t
     assert any(p["page"] == 1 and p["pages"] == [1, 2] for p in trains)
     assert "pays for you and keeps the receipt for seven years." in trains[0]["text"]
     assert (hotels["page"], hotels["pages"]) == (2, [2])
+
+
+def test_a_footnote_is_a_sentence_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "travel.md").write_text("# Hotels\n\nA night may cost 180 dollars. ¹ 240 dollars in May.\n", "utf-8")
+    [section] = sections(read(tmp_path / "travel.md"))
+    assert [sentence.text for sentence in section.sentences] == [
+        "A night may cost 180 dollars.",
+        "¹ 240 dollars in May.",
+    ]
 
 
 def test_running_heads_and_page_numbers_are_no_passages(run: Command, tmp_path: Path) -> None:
