@@ -13,6 +13,7 @@ from evals.cases import read as read_cases
 from evals.metrics import numbers
 from ingest.index import files_in
 from ingest.loaders import Source, read
+from ingest.words import terms
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -86,6 +87,27 @@ def test_every_reference_answers_figures_stand_on_the_pages_it_cites(company: di
         pages = " ".join(text_on(said[wanted.source], wanted.page) for wanted in case.sources)
         missing = numbers(case.answer or "") - numbers(pages) - numbers(case.question)
         assert missing == numbers(" ".join(case.derived)), case.id
+
+
+IN_PASSING = {"two-new-hire", "complex-diabetes"}
+"""What answers these is one sentence of a page that is about other things."""
+
+
+def test_every_cited_page_by_itself_has_to_do_with_the_question(company: dict[str, Source]) -> None:
+    """It has a figure of the answer, or of its document's pages only one shares more of the question's words."""
+    pages = {
+        name.split("/")[1]: [text_on(source, page) for page in range(1, source.lines[-1].page + 1)]
+        for name, source in company.items()
+    }
+    words = {name: [set(terms(page)) for page in said] for name, said in pages.items()}
+    for case in read_cases(ROOT / "evals" / "company"):
+        asked = set(terms(f"{case.question} {case.answer or ''}"))
+        told = numbers(case.answer or "") - numbers(case.question)
+        for wanted in case.sources if case.answer and case.id not in IN_PASSING else ():
+            page = (wanted.page or 1) - 1
+            shared = [len(asked & said) for said in words[wanted.source]]
+            better = sum(other > shared[page] for other in shared)
+            assert told & numbers(pages[wanted.source][page]) or better < 2, (case.id, wanted)
 
 
 def text_on(source: Source, page: int | None) -> str:
