@@ -213,3 +213,13 @@ def test_damaged_conversations_are_named_with_their_remedy(run: Command, tmp_pat
     assert done.code == 1
     assert "The conversations cannot be opened" in done.err
     assert "threads.sqlite" in done.err
+
+
+def test_a_follow_up_is_read_with_the_question_before_it(run: Command, company: list[str]) -> None:
+    thread = ["--thread", "sick", "--json", *company]
+    first = json.loads(run("ask", "How many hours of paid sick time do I get?", *thread).out)
+    second = json.loads(run("ask", "and for part-timers?", *thread).out)
+    other = json.loads(run("ask", "what about parental leave?", *thread).out)
+    assert "56 hours" in first["answer"]
+    assert "28 hours" in second["answer"]
+    assert "parental leave" in other["answer"]
