@@ -64,14 +64,15 @@ def _ollama() -> Finding:
     try:
         models = [model["name"] for model in httpx.get(f"{url}/api/tags", timeout=0.4).json()["models"]]
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):
-        return Finding("small model", True, f"embedded; no Ollama at {url}", "Optional: install Ollama.")
-    return Finding("small model", True, f"embedded; Ollama at {url} has {', '.join(models) or 'no model'}")
+        return Finding("small model", True, f"embedded; there is no Ollama at {url}, and none is needed")
+    told = f"embedded; Ollama at {url} has {', '.join(models) or 'no model'}, which this version does not ask yet"
+    return Finding("small model", True, told)
 
 
 def _large() -> Finding:
-    if os.environ.get("OPENAI_API_KEY") or os.environ.get("AZURE_OPENAI_API_KEY"):
-        return Finding("large model", True, "a key is set")
-    return Finding("large model", True, "none: hard questions are answered locally", "Optional: set OPENAI_API_KEY.")
+    told = "none: this version cannot ask one yet; hard questions get the best local answer"
+    key = next((name for name in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY") if os.environ.get(name)), None)
+    return Finding("large model", True, f"{told} ({key} is set and not used)" if key else told)
 
 
 def _index(parts: Parts) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Settings -> the parts, put together: the only file that knows which ones they are."""
 
 import os
+import sqlite3
 import tomllib
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from apps.settings import SHIPPED, Settings, SettingsWrong
 from apps.tools import CalculatorTool, WeatherTool
@@ -15,7 +17,7 @@ from graphs.assistant import assistant
 from graphs.context import Context, Tool
 from graphs.conversation import Conversation
 from graphs.routing import Policy
-from ingest.errors import Trouble
+from ingest.errors import IndexUnusable, Trouble
 from ingest.index import Index
 from ingest.retriever import Retriever
 from models.embedded.difficulty import Difficulty
@@ -25,6 +27,9 @@ from models.embedded.intents import Intents, described
 from models.embedded.smalltalk import SENTENCES, SmallTalk
 from models.embedded.triage import EmbeddedTriage
 from models.tokens import Tokens
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 
 @dataclass(frozen=True)
@@ -104,9 +109,8 @@ class Parts:
 
     def opening(self) -> str:
         """What answers here, for the first line of a chat."""
-        return (
-            f"Answers come from {', '.join(self.searched())}, quoted by the embedded model. No large model is set up."
-        )
+        collections = ", ".join(self.searched())
+        return f"Answers come from {collections}, quoted by the embedded model. No large model is connected."
 
     @cached_property
     def context(self) -> Context:
@@ -132,13 +136,24 @@ class Parts:
             context = self.context
         async with AsyncSqliteSaver.from_conn_string(str(self.places.data / "threads.sqlite")) as threads:
             threads.serde = strict
+            await self._check(threads)
             yield Conversation(
                 assistant(self.tools, threads),
                 assistant(self.tools, InMemorySaver(serde=strict)),
                 context,
-                self.searched(),
+                self.searched,
                 (self.settings.prices.input, self.settings.prices.output),
             )
+
+    async def _check(self, threads: "AsyncSqliteSaver") -> None:
+        try:
+            await threads.setup()
+        except sqlite3.DatabaseError as error:
+            raise IndexUnusable(
+                f"The conversations cannot be opened ({error}).",
+                str(self.places.data / "threads.sqlite"),
+                "If the file is damaged, move it away: only earlier conversations are in it.",
+            ) from error
 
 
 def _examples(settings: Settings) -> dict[str, dict[str, list[str]]]:

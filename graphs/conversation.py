@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
@@ -55,10 +55,15 @@ class Conversation:
     """The assistant as its users meet it: a question and a thread in, steps and a reply out."""
 
     def __init__(
-        self, kept: Assistant, passing: Assistant, context: Context, collections: Sequence[str], prices: Prices
+        self,
+        kept: Assistant,
+        passing: Assistant,
+        context: Context,
+        collections: Callable[[], Sequence[str]],
+        prices: Prices,
     ) -> None:
         self._kept, self._passing, self._context = kept, passing, context
-        self._collections, self._prices = [*collections], prices
+        self._collections, self._prices = collections, prices
         # LangGraph lets two runs on one thread lose a turn.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -106,7 +111,7 @@ class Conversation:
     def _asked(self, question: str, collection: str | None) -> State:
         return State(
             question=question,
-            collections=[collection] if collection else self._collections,
+            collections=[collection] if collection else [*self._collections()],
             pinned=collection is not None,
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 WHICH_PLACE = "For which place?"
 DROPPED = "The earlier question, which waited for your reply, was dropped."
-NO_LARGE = "No large model is set up; `tandem doctor` says what is there and how to add one."
+NO_LARGE = "No large model is connected; `tandem doctor` says which models there are."
 HARD = f"This is a hard question, and this is the best local answer. {NO_LARGE}"
 
 CHAT = "Small talk is answered here."
@@ -33,7 +33,7 @@ def beside(unknown: Sequence[str]) -> str:
 def general_declined(collections: Sequence[str]) -> str:
     return (
         f"The documents do not say (I looked in {_named(collections)}), and a question of general knowledge needs"
-        " a large model, which is not set up here."
+        " a large model, which is not connected here."
     )
 
 

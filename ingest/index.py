@@ -71,6 +71,10 @@ class Index:
         self.document = lru_cache(maxsize=4096)(self.store.document)
         self.containing = lru_cache(maxsize=50_000)(self.store.containing)
         self.size = lru_cache(maxsize=1)(self.store.size)
+        self.collections = lru_cache(maxsize=1)(self.store.collections)
+        self._remembered = (
+            self.section, self.sections_under, self.document, self.containing, self.size, self.collections
+        )  # fmt: skip
 
     @staticmethod
     def made(data: Path) -> bool:
@@ -211,7 +215,14 @@ class Index:
         stale = always or generation != self._generation
         if stale:
             self._generation = generation
-            for remembered in (self.section, self.sections_under, self.document, self.containing, self.size):
+            for remembered in (
+                self.section,
+                self.sections_under,
+                self.document,
+                self.containing,
+                self.size,
+                self.collections,
+            ):
                 remembered.cache_clear()
             self._collections.clear()
             if not always and self._client is not None:
@@ -228,7 +239,7 @@ class Index:
     def nearest(self, vector: Vector, collections: Sequence[str], limit: int) -> list[tuple[PassageRow, float]]:
         """Passages by cosine, best first, over all the collections."""
         near: dict[str, float] = {}
-        for collection in collections:
+        for collection in {*collections} & {*self.collections()}:
             result = self._chroma(collection).query(
                 query_embeddings=vector[None], n_results=limit, include=["distances"]
             )

@@ -96,7 +96,7 @@ def _is_boilerplate(sentences: Sequence[Sentence], before: Sequence[Section]) ->
 
 ENDS = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[•]*[A-Z0-9•¹²³])|(?<=\S)\s+(?=•\s)")
 ABBREVIATED = re.compile(
-    r"(?i)(?:\b(?:e\.g|i\.e|etc|vs|no|mr|mrs|ms|dr|inc|ltd|co|corp|u\.s|approx|sec|fig|p|pp)|\b[A-Z])\.$"
+    r"(?i)(?:\b(?:e\.g|i\.e|etc|vs|no|mr|mrs|ms|dr|jr|sr|st|inc|ltd|co|corp|u\.s|approx|sec|fig|p|pp)|\b[A-Z])\.$"
 )
 ITEM = re.compile(r"^(•|[-–*o▪●○✓]\s|\(?\d{1,2}[.)]\s|\(?[a-z][.)]\s)")
 
@@ -105,7 +105,8 @@ def _sentences(lines: Sequence[Line]) -> Iterator[Sentence]:
     vocabulary = {word for line in lines for word in _words(line.text)}
     for block in _blocks(lines):
         text, turns = _joined(block, vocabulary)
-        starts = [0, *(match.end() for match in ENDS.finditer(text) if not ABBREVIATED.search(text[: match.start()]))]
+        ends = [] if block[0].table else ENDS.finditer(text)
+        starts = [0, *(match.end() for match in ends if not ABBREVIATED.search(text[: match.start()]))]
         for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
             if re.search(r"\w", text[start:end]):
                 yield _sentence(text, start, end, block[0].page, turns)

@@ -12,11 +12,12 @@ TOKEN = re.compile(r"\d+k\b|\d[\d,]*(?:\.\d+)?|[^\W\d_]+(?:['’][^\W\d_]+)?")
 STOPPED = frozenset(
     """a about above after again all also am an and any are arent as at be because been before being below
     between both but by can cant could couldnt did didnt do does doesnt doing dont down during each few for from
-    further had has hasnt have havent having he her here hers him his how hows i id if ill im in into is isnt it
-    its itself ive just let me more most my myself nor of off on once only or other our ours out over own please
-    same shall she should shouldnt so some such tell than that thats the their theirs them then there theres
-    these they this those through to too under until up us very was wasnt we were what whats when where which
-    while who whom why will with wont would wouldnt you your youre yours yourself youve""".split()
+    further had has hasnt have havent having he her here hers hes him his how hows i id if ill im in into is
+    isnt it its itself ive just let lets me more most my myself nor of off on once only or other our ours out
+    over own percent please same shall she shes should shouldnt so some such tell than that thats the their
+    theirs them then there theres these they theyre theyve this those through to too under until up us very was
+    wasnt we were weve what whats when where which while who whom why will with wont would wouldnt you your
+    youre yours yourself youve""".split()
 )
 
 
@@ -31,7 +32,7 @@ SHORT = 300
 
 @lru_cache(maxsize=10_000)
 def _terms(text: str) -> list[str]:
-    return [_term(token) for token in tokens(text) if token.removesuffix("'s") not in STOPPED]
+    return [_term(token) for token in tokens(text) if token.removesuffix("'s").replace("'", "") not in STOPPED]
 
 
 def tokens(text: str) -> list[str]:

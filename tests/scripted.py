@@ -132,5 +132,9 @@ def conversation(script: Script, policy: Policy = POLICY, **changed: object) -> 
     used = replace(context(script, policy), **changed)  # type: ignore[arg-type]
     tools = sorted(policy.tools)
     return Conversation(
-        assistant(tools, InMemorySaver()), assistant(tools, InMemorySaver()), used, ["401k", "benefits"], (2.5, 10.0)
+        assistant(tools, InMemorySaver()),
+        assistant(tools, InMemorySaver()),
+        used,
+        lambda: ["401k", "benefits"],
+        (2.5, 10.0),
     )

@@ -205,3 +205,23 @@ def test_two_first_questions_at_once_both_get_an_answer(cache: Path, tmp_path: P
     for process in both:
         out, err = process.communicate(timeout=300)
         assert (process.returncode, "100% of the first 4%" in out) == (0, True), err
+
+
+def test_damaged_conversations_are_named_with_their_remedy(run: Command, tmp_path: Path) -> None:
+    (tmp_path / "note.md").write_text("# Note\n\nThe safe opens at nine.\n")
+    run("ingest", tmp_path / "note.md", "--collection", "office")
+    (tmp_path / "data" / "threads.sqlite").write_bytes(b"this is not a database, but it is long enough" * 40)
+    done = run("ask", "when does the safe open")
+    assert done.code == 1
+    assert "The conversations cannot be opened" in done.err
+    assert "threads.sqlite" in done.err
+
+
+def test_a_follow_up_is_read_with_the_question_before_it(run: Command, company: list[str]) -> None:
+    thread = ["--thread", "sick", "--json", *company]
+    first = json.loads(run("ask", "How many hours of paid sick time do I get?", *thread).out)
+    second = json.loads(run("ask", "and for part-timers?", *thread).out)
+    other = json.loads(run("ask", "what about parental leave?", *thread).out)
+    assert "56 hours" in first["answer"]
+    assert "28 hours" in second["answer"]
+    assert "parental leave" in other["answer"]

@@ -12,9 +12,9 @@ from models.embedded.parts import parts
 from models.embedded.places import place_in
 
 # "And for part-timers?" says nothing by itself; "What is the match?" does.
-LEANS = re.compile(
-    r"(?i)^\W*(and|but|so|then|or)\b|^\W*(what|how) about\b|\b(it|that|they|them|those|these|ones?|there|he|she)\b"
-)
+REFERS = re.compile(r"(?i)\b(it|that|they|them|those|these|ones?|there|he|she)\b")
+JOINS = re.compile(r"(?i)^\W*(and|but|so|then|or)\b|^\W*(what|how) about\b")
+SURE = 0.7
 FEW = 4
 """A message of so few telling words, that leans on another, is read together with it."""
 
@@ -39,7 +39,8 @@ class EmbeddedTriage:
     async def read(self, message: str, earlier: Sequence[str] = (), whole: bool = False) -> list[Heard]:
         """The parts of a message, in order, or all of it as one; `earlier` are the thread's questions before it."""
         if earlier and leans(message):
-            return [self._leaning(message, earlier[-1])]
+            before = earlier[-2:] if leans(earlier[-1]) else earlier[-1:]
+            return [self._leaning(message, " ".join(before))]
         if whole:
             return [self._heard(message, message, self._guesses([message])[0])]
         found = parts(message, self._guesses)
@@ -54,12 +55,13 @@ class EmbeddedTriage:
         return self._intents.guess(self._encoder.query(message)).topic
 
     def _leaning(self, message: str, before: str) -> Heard:
-        """A follow-up stays with the intent before it, unless it is plainly of another."""
+        """A follow-up is read with the question before it, unless it names a subject of its own."""
         both = f"{before} {message}"
         own, joint = self._guesses([message, both])
-        guess = own if own.intent not in ("other", "smalltalk") else joint
-        search = both if guess.intent == joint.intent else message
-        return self._heard(message, search, guess)
+        if own.intent in ("other", "smalltalk"):
+            return self._heard(message, both, joint)
+        alone = own.intent != joint.intent or (own.confidence >= SURE and not REFERS.search(message))
+        return self._heard(message, message if alone else both, own)
 
     def _heard(self, text: str, search: str, guess: Guess) -> Heard:
         score = self._difficulty.score(text, self._encoder.query(text))
@@ -72,4 +74,4 @@ class EmbeddedTriage:
 
 
 def leans(message: str) -> bool:
-    return LEANS.search(message) is not None and len(terms(message)) <= FEW
+    return bool(JOINS.search(message) or REFERS.search(message)) and len(terms(message)) <= FEW

@@ -77,7 +77,7 @@ def quote(question: str, query: Vector, readings: Sequence[Reading], statistics:
     reading, before = read[laid.section[start]], int(laid.first[start])
     sentences = reading.sentences[start - before : end - before]
     return Quotation(
-        text=_cut(" ".join(sentence.text for sentence in sentences)),
+        text=_cut(_together([sentence.text for sentence in sentences])),
         reading=reading,
         start=start - before,
         end=end - before,
@@ -85,6 +85,11 @@ def quote(question: str, query: Vector, readings: Sequence[Reading], statistics:
         likeness=float(max(_cosines(laid, *chosen)[0], laid.likeness[start:end].max())),
         citations=_citations(reading, sentences, _second_look(laid)),
     )
+
+
+def _together(texts: Sequence[str]) -> str:
+    """In one line; a table's rows stay rows."""
+    return "".join(("\n" if " | " in text else " ") + text for text in texts).strip()
 
 
 def weights(question: str, statistics: Statistics) -> dict[str, float]:
