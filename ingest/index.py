@@ -17,7 +17,7 @@ from ingest.errors import IndexUnusable, Trouble, UnreadableDocument
 from ingest.evidence import Vector, Vectors
 from ingest.loaders import Source, kinds
 from ingest.parse import parsed
-from ingest.split import Section, sections, wide_spans
+from ingest.split import Section, is_superseded, sections, wide_spans
 from ingest.store import DocumentRow, PassageRow, SectionRow, Store
 from ingest.words import terms
 
@@ -138,7 +138,8 @@ class Index:
         except Trouble as trouble:
             return Ingested(source, "failed", trouble=trouble)
         known = self.store.fingerprint(collection, source) is not None
-        row = DocumentRow(collection, source, result.title, label, fingerprint, max(x.page for x in result.lines))
+        pages = max(line.page for line in result.lines)
+        row = DocumentRow(collection, source, result.title, label, fingerprint, pages, is_superseded(found))
         passages = self._store_document(row, found)
         return Ingested(source, "replaced" if known else "added", passages)
 

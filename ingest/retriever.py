@@ -1,6 +1,7 @@
 """Question -> evidence: the passages that fit it, best first, and the sections they stand in."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,11 @@ NAMED = 0.05
 """For a document that the question calls by its name."""
 FAVOURED = 0.05
 """For the collection that triage expects the answer in."""
+SUPERSEDED = 0.3
+"""Off for a document no longer in force, unless the question is about another time."""
+THEN = re.compile(
+    r"(?i)\b((19|20)\d\d|old|older|former|formerly|previous|previously|earlier|used to|back then|was|were)\b"
+)
 SECTIONS = 12
 """How many sections are handed on to be read."""
 
@@ -76,7 +82,7 @@ class Retriever:
         wide = self._wide(query, words, collections)
         sections = {number: row for candidate in wide for number, row in self._under(candidate)}
         small = self._small_scored(sections, query, words)
-        ranked = self._with_names(_together(wide, small), set(words), favoured)
+        ranked = self._with_names(_together(wide, small), question, set(words), favoured)
         return Evidence([*islice(self._apart(ranked), k)], self._readings(ranked), self)
 
     def _wide(self, query: Vector, words: Sequence[str], collections: Sequence[str]) -> list[_Candidate]:
@@ -120,7 +126,9 @@ class Retriever:
             found.append(_Small(row.first + a, row.first + b, vector, Counter(words), len(words)))
         return found
 
-    def _with_names(self, candidates: Sequence[_Candidate], words: set[str], favoured: str | None) -> list[_Candidate]:
+    def _with_names(
+        self, candidates: Sequence[_Candidate], question: str, words: set[str], favoured: str | None
+    ) -> list[_Candidate]:
         """Best first, with what a document gains when the question calls it by a name that few others have."""
         documents = {c.document: self._index.document(c.document) for c in candidates}
         called = {number: set(terms(title_words(row))) for number, row in documents.items()}
@@ -128,6 +136,7 @@ class Retriever:
         gain = {
             number: NAMED * min(1.0, sum(1 / shared[word] for word in called[number] & words))
             + FAVOURED * (row.collection == favoured)
+            - SUPERSEDED * (row.superseded and not THEN.search(question))
             for number, row in documents.items()
         }
         scored = [_Candidate(c.document, c.start, c.stop, c.score + gain[c.document]) for c in candidates]

@@ -94,6 +94,16 @@ def _is_boilerplate(sentences: Sequence[Sentence], before: Sequence[Section]) ->
     return not before and len(text.split()) < 150 and LEGAL.search(text) is not None
 
 
+PAST = re.compile(
+    r"(?i)\b(superseded|no longer (in force|in effect|valid|applies)|(was|been|is) replaced (on|by)|withdrawn on)\b"
+)
+
+
+def is_superseded(found: Sequence[Section]) -> bool:
+    """Whether the document begins by saying that another has taken its place."""
+    return any(PAST.search(sentence.text) for section in found[:1] for sentence in section.sentences[:3])
+
+
 ENDS = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[•]*[A-Z0-9•¹²³])|(?<=\S)\s+(?=•\s)")
 ABBREVIATED = re.compile(
     r"(?i)(?:\b(?:e\.g|i\.e|etc|vs|no|mr|mrs|ms|dr|jr|sr|st|inc|ltd|co|corp|u\.s|approx|sec|fig|p|pp)|\b[A-Z])\.$"

@@ -23,7 +23,7 @@ from ingest.words import terms
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
     id INTEGER PRIMARY KEY, collection TEXT NOT NULL, source TEXT NOT NULL, title TEXT NOT NULL, label TEXT NOT NULL,
-    fingerprint TEXT NOT NULL, pages INTEGER NOT NULL, UNIQUE (collection, source));
+    fingerprint TEXT NOT NULL, pages INTEGER NOT NULL, superseded INTEGER NOT NULL, UNIQUE (collection, source));
 CREATE TABLE IF NOT EXISTS sections (
     id INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
     first INTEGER NOT NULL, heading TEXT NOT NULL, sentences TEXT NOT NULL, vectors BLOB NOT NULL);
@@ -36,7 +36,7 @@ CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (terms, tokenize = "unicode6
 CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab (words, row);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-VERSION = "1"
+VERSION = "2"
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class DocumentRow:
     label: str
     fingerprint: str
     pages: int
+    superseded: bool = False
+    """It says itself that it is no longer in force."""
     passages: int = 0
 
 
@@ -89,6 +91,10 @@ class Store:
                 "If it is damaged, delete its folder and ingest again; check that the folder can be written to.",
             ) from error
         self.remember("version", VERSION, once=True)
+        if self.recall("version") != VERSION:
+            raise IndexUnusable(
+                "The index was made by another version of Tandem.", str(path), "Delete its folder and ingest again."
+            )
 
     def close(self) -> None:
         self._connection.close()
@@ -122,7 +128,7 @@ class Store:
 
     def documents(self, collection: str | None = None) -> list[DocumentRow]:
         rows = self._rows(
-            "SELECT d.collection, d.source, d.title, d.label, d.fingerprint, d.pages,"
+            "SELECT d.collection, d.source, d.title, d.label, d.fingerprint, d.pages, d.superseded,"
             " (SELECT count(*) FROM passages p WHERE p.document = d.id) FROM documents d"
             " WHERE ? IS NULL OR collection = ? ORDER BY collection, source",
             collection,
@@ -135,7 +141,8 @@ class Store:
 
     def document(self, number: int) -> DocumentRow:
         rows = self._rows(
-            "SELECT collection, source, title, label, fingerprint, pages FROM documents WHERE id = ?", number
+            "SELECT collection, source, title, label, fingerprint, pages, superseded FROM documents WHERE id = ?",
+            number,
         )
         return DocumentRow(*rows[0])
 
@@ -225,13 +232,15 @@ class Store:
         """A document with its sections (first sentence, section, vectors) and passages (id, start, stop, terms)."""
         self.drop(row.collection, row.source)
         self._rows(
-            "INSERT INTO documents (collection, source, title, label, fingerprint, pages) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO documents (collection, source, title, label, fingerprint, pages, superseded)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             row.collection,
             row.source,
             row.title,
             row.label,
             row.fingerprint,
             row.pages,
+            row.superseded,
         )
         document = self._rows("SELECT last_insert_rowid()")[0][0]
         self._connection.executemany(

@@ -48,12 +48,15 @@ def asked(question: str) -> str:
         ("raise 7 to the fourth power", "2,401"),
         ("remainder when 100 is divided by 7", "2"),
         ("$19.99 plus 7% tax", "$21.39"),
-        ("sin of 30 degrees", "0.5"),
+        ("a third of (50 + 40) squared", "2,700"),
+        ("the square root of (16 + 9), then times 3", "15"),
+        ("2 to the minus 3", "0.125"),
+        ("half of 30% of 200", "30"),
         ("0.1 + 0.2", "0.3"),
         ("if 5 of us split $212.50 what does each pay", "$42.50"),
         ("how much would I save with 40% off $250", "$100.00"),
         ("negative nine times three", "-27"),
-        ("5% interest on 5000 for 3 years", "750"),
+        ("dinner was $96 for four people, what does each owe", "$24.00"),
     ],
 )
 def test_a_sum_in_a_natural_question(question: str, answer: str) -> None:
@@ -74,6 +77,10 @@ def test_a_sum_in_a_natural_question(question: str, answer: str) -> None:
         "",
         "((((",
         "I earn 5000 and put 8 percent of it in",
+        "3 boxes with 4 in each and 5 times 6",
+        "6 * what",
+        "2 times log 100",
+        "pi times 6 squared",
     ],
 )
 def test_nothing_is_worked_out_that_was_not_plainly_asked(question: str) -> None:

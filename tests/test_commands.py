@@ -225,3 +225,15 @@ def test_a_follow_up_is_read_with_the_question_before_it(run: Command, company: 
     assert "56 hours" in first["answer"]
     assert "28 hours" in second["answer"]
     assert "parental leave" in other["answer"]
+
+
+def test_a_year_that_the_passage_contradicts_is_not_answered(run: Command, tmp_path: Path) -> None:
+    (tmp_path / "budget.md").write_text("# Travel\n\nThe travel budget is 900 dollars for each employee in 2026.\n")
+    (tmp_path / "picnic.md").write_text("# Picnic\n\nThe next company picnic is in June 2027, by the river.\n")
+    for name in ("budget.md", "picnic.md"):
+        run("ingest", tmp_path / name, "--collection", "office")
+    asked = ("ask", "--collection", "office", "--json")
+    told = json.loads(run(*asked, "What is the travel budget in 2026?").out)
+    refused = json.loads(run(*asked, "What is the travel budget in 2027?").out)
+    assert "900 dollars" in told["answer"]
+    assert refused["parts"][0]["abstained"]

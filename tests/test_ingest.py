@@ -172,3 +172,25 @@ def test_a_section_is_named_with_the_heading_above_it(run: Command, tmp_path: Pa
     )
     run("ingest", tmp_path / "leave.md", "--collection", "office")
     assert [p["heading"] for p in found(run, "vacation how to use")] == ["Vacation: Using it"]
+
+
+def test_what_is_no_longer_in_force_stands_behind_what_is(run: Command, tmp_path: Path) -> None:
+    said = "Employees may carry over {} hours of unused vacation into the next year."
+    (tmp_path / "old.md").write_text(f"# Vacation 2020\n\nSuperseded. In force until 2023.\n\n{said.format(80)}\n")
+    (tmp_path / "new.md").write_text(f"# Vacation\n\nIn force since 2024.\n\n{said.format(40)}\n")
+    for name in ("old.md", "new.md"):
+        run("ingest", tmp_path / name, "--collection", "office")
+    assert found(run, "how many hours of unused vacation may employees carry over")[0]["source"] == "new.md"
+    assert found(run, "how many hours of unused vacation could employees carry over in 2020")[0]["source"] == "old.md"
+
+
+def test_an_index_of_another_version_is_named_with_its_remedy(run: Command, tmp_path: Path) -> None:
+    import sqlite3
+
+    (tmp_path / "note.md").write_text("# Note\n\nThe safe opens at nine.\n")
+    run("ingest", tmp_path / "note.md", "--collection", "office")
+    with sqlite3.connect(tmp_path / "data" / "index.sqlite") as connection:
+        connection.execute("UPDATE facts SET value = '0' WHERE name = 'version'")
+    connection.close()
+    done = run("search", "safe")
+    assert (done.code, "made by another version" in done.err) == (1, True)

@@ -10,7 +10,8 @@ import pytest
 
 from tests.open_meteo import LIMIT, OpenMeteo, answer, cut_off, dripping, late, open_meteo, place, raw
 from tools.days import day_in, days_in
-from tools.weather import BeyondForecast, UnknownPlace, Weather, WeatherUnavailable, open_client, weather
+from tools.forecast import Weather
+from tools.weather import BeyondForecast, UnknownPlace, WeatherUnavailable, open_client, weather
 
 FRIDAY = date(2026, 11, 20)
 NOT_WEATHER = "The weather service answered something that is not weather (HTTP {}).".format

@@ -19,6 +19,8 @@ from models.embedded.writer import CAP, Quotation, quote
 class Bag:
     """An encoder for which texts are alike when they share words."""
 
+    words: frozenset[str] = frozenset({"pet", "dog", "gold"})
+
     def query(self, text: str) -> Vector:
         total = np.full(64, 1e-3, np.float32)
         for term in terms(text):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from math import exp
 from typing import Protocol
@@ -35,6 +36,9 @@ SAYS_NOTHING = EMPTY | {term for word in TASK for term in terms(word)}
 
 
 class Encoder(Protocol):
+    @property
+    def words(self) -> AbstractSet[str]: ...
+
     def query(self, text: str) -> Vector: ...
 
 
@@ -70,7 +74,7 @@ def judge(
 ) -> Verdict:
     """Words see what vectors are blind to: another plan, another year, a benefit that does not exist."""
     words = _words(question, statistics)
-    strange = [word for word in words if not word.known and not word.term[0].isdigit()]
+    strange = [word for word in words if not word.known and not _is_shorthand(word, encoder)]
     unknown = [*dict.fromkeys(word.typed for word in words if not word.known)]
     if quotation is None:
         return Verdict(False, 0.0, unknown, "Nothing was found in the documents.")
@@ -79,7 +83,7 @@ def judge(
     doubt = (
         MISSING * (1 - _found(words, readings))
         + UNKNOWN * _share(strange, words)
-        + RELIEF * _relief(question, query, words, readings, encoder)
+        + RELIEF * _relief(question, query, words, strange, readings, encoder)
     )
     named = any(word.looks_like_name and not word.known for word in words)
     evidence = BIAS + LIKE * quotation.likeness - strict * doubt - NAME * named - NUMBER * (number is not None)
@@ -103,6 +107,11 @@ def _words(question: str, statistics: Statistics) -> list[_Word]:
     return words
 
 
+def _is_shorthand(word: _Word, encoder: Encoder) -> bool:
+    """A number, or what is typed in haste, such as `yrs`: no English word that the documents could do without."""
+    return word.term[0].isdigit() or (len(word.typed) <= 4 and word.typed.islower() and word.typed not in encoder.words)
+
+
 def _share(some: Sequence[_Word], words: Sequence[_Word]) -> float:
     rarities: Mapping[str, float] = {word.term: word.rarity for word in words}
     return sum(rarities[term] for term in {word.term for word in some}) / max(sum(rarities.values()), 1e-6)
@@ -115,20 +124,26 @@ def _found(words: Sequence[_Word], readings: Sequence[Reading]) -> float:
 
 
 def _missing_number(question: str, words: Sequence[_Word], quoted: Reading, readings: Sequence[Reading]) -> str | None:
-    """A year that is nowhere, or a number that is not in the section quoted.
+    """A year that the quotation's section contradicts or nobody knows, or a number that is not in that section.
 
-    Someone who says `I` may well be telling their own age, pay or years: then only a year no document knows counts.
+    Small numbers are how people count. Someone who says `I`, or gives several numbers that are not there, tells a case
+    of their own: their age, pay or years.
     """
     own = re.search(r"(?i)\b(i|i['’]m|my|me|we|our)\b", question) is not None
     here, anywhere = _said([quoted]), _said(readings)
-    for word in words:
-        if re.fullmatch(r"(19|20)\d\d", word.term):
-            missing = not word.known if own else word.term not in anywhere
-        else:
-            missing = re.fullmatch(r"\d[\d.]*", word.term) is not None and word.term not in here and not own
-        if missing:
+    years = [word for word in words if YEAR.fullmatch(word.term)]
+    for word in years:
+        other_year = word.term not in here and any(YEAR.fullmatch(term) for term in here)
+        born = re.search(rf"(?i)\b(born|since|from)\W+(\w+\W+)?{word.term}", question) is not None
+        if not born and (other_year or (not word.known if own else word.term not in anywhere)):
             return word.typed
-    return None
+    numbers = [word for word in words if NUMERAL.fullmatch(word.term) and word not in years]
+    missing = [word for word in numbers if word.term not in here]
+    return missing[0].typed if len(missing) == 1 and not own else None
+
+
+YEAR = re.compile(r"(19|20)\d\d")
+NUMERAL = re.compile(r"\d[\d.]+")
 
 
 def _said(readings: Sequence[Reading]) -> set[str]:
@@ -140,11 +155,16 @@ def _said(readings: Sequence[Reading]) -> set[str]:
 
 
 def _relief(
-    question: str, query: Vector, words: Sequence[_Word], readings: Sequence[Reading], encoder: Encoder
+    question: str,
+    query: Vector,
+    words: Sequence[_Word],
+    strange: Sequence[_Word],
+    readings: Sequence[Reading],
+    encoder: Encoder,
 ) -> float:
     """A word for something the documents have by another name helps to find it; a stranger stands in the way."""
-    strangers = {word.typed for word in words if not word.known}
-    if not strangers or all(not word.known for word in words):
+    strangers = {word.typed for word in strange}
+    if not strangers or len(strange) == len(words):
         return 0.0
     rest = re.sub("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in strangers), " ", question)
     vectors = np.concatenate([reading.vectors for reading in readings])
