@@ -1,5 +1,6 @@
 """Settings -> the parts, put together: the only file that knows which ones they are."""
 
+import gc
 import os
 import sqlite3
 import tomllib
@@ -137,6 +138,7 @@ class Parts:
         async with AsyncSqliteSaver.from_conn_string(str(self.places.data / "threads.sqlite")) as threads:
             threads.serde = strict
             await self._check(threads)
+            gc.freeze()  # what is loaded by now stays; a question need not wait while it is looked through
             yield Conversation(
                 assistant(self.tools, threads),
                 assistant(self.tools, InMemorySaver(serde=strict)),

@@ -13,6 +13,7 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from apps.evaluate import measured, opened
+from apps.indexing import index_configured
 from apps.settings import ROOT, read
 from apps.wiring import Parts, Places, cache_folder
 from benchmarks import speed
@@ -46,6 +47,7 @@ def _shown(questions: Path | None) -> str:
 def _answers(questions: Path | None) -> Iterator[Figure]:
     """What `tandem eval --near-misses` prints."""
     parts = Parts(read(), Places(ROOT / ".tandem", cache_folder()))
+    index_configured(parts)
     report = asyncio.run(measured(opened(parts, questions or ROOT / "evals" / "company"), True))
     for name, value, interval, count in cells(report):
         yield Figure(name, f"{value} ({interval}, n = {count})", GOALS.get(name, ""))
