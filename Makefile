@@ -1,7 +1,7 @@
 # make chat    a chat in the terminal; the first time it sets everything up
 # make ask     one question: make ask Q="How much does the company match on my 401k?"
 # make test    lint, types, tests
-# make bench   the figures, into benchmarks/
+# make bench   the figures of the sample company, into benchmarks/company.md
 # make lock    new versions into the lock files (needs uv)
 
 PYTHON ?= python3
@@ -56,7 +56,7 @@ test-all: test
 	@$(BIN)/pytest -m slow
 
 bench: test-setup
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks --keep benchmarks/company.md
 
 lock:
 	@uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \

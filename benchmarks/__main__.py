@@ -1,4 +1,4 @@
-"""`make bench`: print the figures, and keep them with the machine and the date in benchmarks/results.md."""
+"""`make bench`: print the figures, and with --keep write them to a file, with the machine and the date."""
 
 import argparse
 import asyncio

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
 HEADING_SHARE = 0.6
-"""How much of a heading's vector is in each sentence's under it: METHODS tried, benchmarks/retrieval.py measures."""
+"""How much of a heading's vector is in each sentence's under it: of .3, .45, .6 and .9 none was clearly better."""
 CHROMA_BATCH = 2000
 
 
