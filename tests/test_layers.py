@@ -13,10 +13,10 @@ BELOW = {
     "apps": {"evals", "graphs", "models", "tools", "ingest", "privacy"},
     "evals": {"graphs", "models", "ingest", "privacy"},
     "graphs": {"models", "ingest", "privacy"},
-    "models": {"ingest"},
+    "models": {"ingest", "privacy"},
     "tools": set(),
     "ingest": set(),
-    "privacy": set(),
+    "privacy": {"ingest"},
 }
 CONCRETE = {"chromadb", "ollama", "openai", "langchain_ollama", "langchain_openai", "sqlite3", "onnxruntime", "httpx"}
 
