@@ -53,6 +53,8 @@ class Passage:
     heading: str
     text: str
     score: float
+    sentences: Sequence[Sentence] = ()
+    """Its text, each with its page."""
 
     @property
     def page(self) -> int:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from models.found import Found
 from privacy.content import Text
+from privacy.failures import ModelFailed
 
 Role = Literal["triage", "small", "large", "embed"]
 SECONDS = 60.0
@@ -31,12 +33,28 @@ class Call:
     """What it was given."""
 
 
+Outcome = Literal["valid", "repaired", "invalid", "failed"]
+
+
+@dataclass(frozen=True)
+class TriageSeen:
+    """How the small model fared with one message."""
+
+    outcome: Outcome
+    agreed: bool | None
+    """Whether its intents are the embedded triage's; None when it named none."""
+    ms: float
+
+
 @dataclass
 class Asking:
     """Handed to every model call of a question: they share its time, and leave their trace here."""
 
     until: float = field(default_factory=lambda: time.monotonic() + SECONDS)
     calls: list[Call] = field(default_factory=list)
+    triage: list[TriageSeen] = field(default_factory=list)
+    found: dict[tuple[str | None, ...], Found] = field(default_factory=dict)
+    """What was looked for already, by the words, the collections and the favoured one."""
     notices: list[str] = field(default_factory=list)
     """What the user should know of how the models fared, in the order in which it happened."""
 
@@ -44,6 +62,9 @@ class Asking:
     def left(self) -> float:
         """Seconds."""
         return max(0.0, self.until - time.monotonic())
+
+    given_up: dict[str, ModelFailed] = field(default_factory=dict)
+    """Endpoints that this question does not try again, and why."""
 
     def note(self, notice: str) -> None:
         if notice not in self.notices:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from ingest.evidence import Evidence
 
@@ -37,3 +38,5 @@ class Draft:
 
     text: str
     citations: Sequence[Citation]
+    flaw: Literal["declined", "unsupported"] | None = None
+    """The writer found no answer in the passages, or began to say a figure that none of them says."""
