@@ -3,13 +3,16 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from ingest.words import terms
+from models.asking import Asking
 from models.embedded.difficulty import Difficulty
 from models.embedded.encoder import Encoder
 from models.embedded.intents import Guess, Intents
 from models.embedded.parts import parts
 from models.embedded.places import place_in
+from privacy.labels import Label
 
 # "And for part-timers?" says nothing by itself; "What is the match?" does.
 REFERS = re.compile(r"(?i)\b(it|that|they|them|those|these|ones?|there|he|she)\b")
@@ -17,6 +20,8 @@ JOINS = re.compile(r"(?i)^\W*(and|but|so|then|or)\b|^\W*(what|how) about\b")
 SURE = 0.7
 FEW = 4
 """A message of so few telling words, that leans on another, is read together with it."""
+
+By = Literal["embedded", "small", "embedded, after an invalid answer", "embedded, after a failure"]
 
 
 @dataclass(frozen=True)
@@ -30,14 +35,27 @@ class Heard:
     confidence: float
     score: float
     place: str | None
+    by: By = "embedded"
+    """Who decided it; where the small model was to, and could not, this says why not."""
 
 
 class EmbeddedTriage:
     def __init__(self, encoder: Encoder, intents: Intents, difficulty: Difficulty, with_place: frozenset[str]) -> None:
         self._encoder, self._intents, self._difficulty, self._with_place = encoder, intents, difficulty, with_place
 
-    async def read(self, message: str, earlier: Sequence[str] = (), whole: bool = False) -> list[Heard]:
-        """The parts of a message, in order, or all of it as one; `earlier` are the thread's questions before it."""
+    async def read(
+        self,
+        message: str,
+        earlier: Sequence[str] = (),
+        whole: bool = False,
+        *,
+        asking: Asking | None = None,
+        label: Label = "public",
+    ) -> list[Heard]:
+        """The parts of a message, in order, or all of it as one; `earlier` are the thread's questions before it.
+
+        Nothing is asked of a model and nothing leaves, so `asking` and `label` change nothing here.
+        """
         if earlier and leans(message):
             before = earlier[-2:] if leans(earlier[-1]) else earlier[-1:]
             return [self._leaning(message, " ".join(before))]
