@@ -1,13 +1,13 @@
 """Folders -> the index, with a progress bar where somebody watches."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from apps.show import plain, said
 from apps.wiring import Parts
-from ingest.index import Index, Ingested, Progress, files_in
+from ingest.index import Index, Ingested, files_in
 from privacy.labels import Label, strictest
 
 
@@ -27,15 +27,23 @@ def ingest(parts: Parts, files: Mapping[str, Path], collection: str, label: Labe
     """Under the strictest of the labels that the settings and the user give."""
     configured = [c.label for c in parts.settings.collections if c.name == collection]
     given: Iterable[Label] = [*configured, *([label] if label else [])]
-    with watched(f"Indexing {collection}") as progress:
+    with watched(f"Indexing {collection}") as told:
+
+        def progress(one: Ingested, done: int, of: int) -> None:
+            told(f"{one.source} {one.status}", done, of)
+
         return parts.index.ingest(files, collection, strictest(given), progress)
 
 
+Told = Callable[[str, int, int], None]
+"""What is done, and how much is, of how much."""
+
+
 @contextmanager
-def watched(title: str) -> Iterator[Progress]:
-    """A bar on a terminal; elsewhere a line for each file."""
+def watched(title: str) -> Iterator[Told]:
+    """A bar on a terminal; elsewhere a line for each thing done."""
     if not sys.stderr.isatty():
-        yield lambda one, done, of: print(f"{title}: {plain(one.source)} {one.status} ({done}/{of})", file=sys.stderr)
+        yield lambda one, done, of: print(f"{title}: {plain(one)} ({done}/{of})", file=sys.stderr)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn

@@ -11,7 +11,8 @@ from itertools import islice
 import numpy as np
 
 from ingest.evidence import Evidence, Passage, Reading, Vector
-from ingest.index import Index, composed, title_words
+from ingest.index import Index, title_words
+from ingest.spaces import COMPOSED, Moved, Space, Wide, composed
 from ingest.split import small_spans
 from ingest.store import DocumentRow, SectionRow
 from ingest.words import terms
@@ -64,35 +65,60 @@ class Retriever:
     def __init__(self, index: Index) -> None:
         self._index = index
         self._small = lru_cache(maxsize=2048)(self._small_in)
+        self._edition = index.edition
 
     @property
     def passages(self) -> int:
         return self._index.size()
 
+    @property
+    def space(self) -> Space:
+        """The one that wide passages are searched in."""
+        self._refresh()
+        return self._index.space()
+
     def containing(self, term: str) -> int:
         return self._index.containing(term)
 
     def search(
-        self, question: str, query: Vector, collections: Sequence[str], k: int = 10, favoured: str | None = None
+        self,
+        question: str,
+        query: Vector,
+        collections: Sequence[str],
+        k: int = 10,
+        favoured: str | None = None,
+        wide: Wide | None = None,
     ) -> Evidence:
-        """At most k passages in those collections, and the sections to read."""
-        if self._index.refresh():
-            self._small.cache_clear()
+        """At most k passages in those collections, and the sections to read.
+
+        `query` is the encoder's vector; an index that was moved from it is searched with `wide`, or says where it went.
+        """
+        self._refresh()
+        beside = wide or Wide(COMPOSED, query)
+        if beside.space != self._index.space():
+            raise Moved(self._index.space())
         words = terms(question)
-        wide = self._wide(query, words, collections)
-        sections = {number: row for candidate in wide for number, row in self._under(candidate)}
+        candidates = self._wide(beside.vector, words, collections)
+        sections = {number: row for candidate in candidates for number, row in self._under(candidate)}
         small = self._small_scored(sections, query, words)
-        ranked = self._with_names(_together(wide, small), question, set(words), favoured)
+        ranked = self._with_names(_together(candidates, small), question, set(words), favoured)
         return Evidence([*islice(self._apart(ranked), k)], self._readings(ranked), self)
 
-    def _wide(self, query: Vector, words: Sequence[str], collections: Sequence[str]) -> list[_Candidate]:
+    def _refresh(self) -> None:
+        self._index.refresh()
+        if self._index.edition != self._edition:
+            self._edition = self._index.edition
+            self._small.cache_clear()
+
+    def _wide(self, vector: Vector | None, words: Sequence[str], collections: Sequence[str]) -> list[_Candidate]:
         """The best by vectors and the best by words; looked for further down, so that each has both scores."""
-        near = dict(self._index.nearest(query, collections, 3 * CANDIDATES))
+        near = {} if vector is None else dict(self._index.nearest(vector, collections, 3 * CANDIDATES))
         # A word that most passages hold weighs nothing in BM25 and costs most of its time.
         telling = [word for word in words if self.containing(word) <= self.passages / 2] or words
         worded = dict(self._index.with_words(telling, collections, 6 * CANDIDATES))
         rows = [*dict.fromkeys([*islice(near, CANDIDATES), *islice(worded, CANDIDATES)])]
-        scores = _mixed([near.get(row, 0.0) for row in rows], [worded.get(row, 0.0) for row in rows])
+        dense = 0.0 if vector is None else DENSE
+        scores = _mixed([near.get(row, 0.0) for row in rows], [worded.get(row, 0.0) for row in rows], dense)
         return [_Candidate(row.document, row.start, row.stop, s) for row, s in zip(rows, scores, strict=True)]
 
     def _under(self, candidate: _Candidate) -> list[tuple[int, SectionRow]]:
@@ -172,6 +198,7 @@ class Retriever:
             rows[0][1],
             " ".join(sentence.text for sentence, _ in rows),
             round(min(1.0, candidate.score), 4),
+            [sentence for sentence, _ in rows],
         )
 
     def _readings(self, ranked: Iterable[_Candidate]) -> list[Reading]:
@@ -228,7 +255,7 @@ def _bm25(small: _Small, weights: Mapping[str, float], average: float, k: float 
     )
 
 
-def _mixed(near: Sequence[float], worded: Sequence[float]) -> list[float]:
+def _mixed(near: Sequence[float], worded: Sequence[float], dense: float = DENSE) -> list[float]:
     """Both scores, each over its best, in one."""
     nearest, best = max(near, default=0.0) or 1.0, max(worded, default=0.0) or 1.0
-    return [DENSE * n / nearest + (1 - DENSE) * w / best for n, w in zip(near, worded, strict=True)]
+    return [dense * n / nearest + (1 - dense) * w / best for n, w in zip(near, worded, strict=True)]

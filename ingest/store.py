@@ -139,12 +139,20 @@ class Store:
     def collections(self) -> list[str]:
         return [row[0] for row in self._rows("SELECT DISTINCT collection FROM documents ORDER BY collection")]
 
+    def labels(self) -> set[str]:
+        """Those that any document has."""
+        return {row[0] for row in self._rows("SELECT DISTINCT label FROM documents")}
+
     def document(self, number: int) -> DocumentRow:
         rows = self._rows(
             "SELECT collection, source, title, label, fingerprint, pages, superseded FROM documents WHERE id = ?",
             number,
         )
         return DocumentRow(*rows[0])
+
+    def numbers(self, collection: str) -> list[int]:
+        """Its documents', by their sources."""
+        return [n for (n,) in self._rows("SELECT id FROM documents WHERE collection = ? ORDER BY source", collection)]
 
     def fingerprint(self, collection: str, source: str) -> str | None:
         rows = self._rows("SELECT fingerprint FROM documents WHERE collection = ? AND source = ?", collection, source)
@@ -155,6 +163,10 @@ class Store:
         marks = ", ".join("?" * len(ids))
         rows = self._rows(f"SELECT id, document, start, stop FROM passages WHERE id IN ({marks})", *ids)  # noqa: S608
         return {row[0]: PassageRow(*row) for row in rows}
+
+    def passages_of(self, document: int) -> list[PassageRow]:
+        query = "SELECT id, document, start, stop FROM passages WHERE document = ? ORDER BY start"
+        return [PassageRow(*row) for row in self._rows(query, document)]
 
     def passage_ids(self, collection: str) -> set[str]:
         rows = self._rows(

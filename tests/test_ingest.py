@@ -160,6 +160,25 @@ def test_another_process_that_ingests_is_seen_by_one_that_has_searched(tandem: T
     assert index.vectors_missing() == {"office": 0}
 
 
+def test_what_was_read_of_a_document_is_forgotten_when_it_changes(tandem: Tandem, tmp_path: Path) -> None:
+    """In one process, where a new section can have the number of one that is gone."""
+    from ingest.index import Index
+    from ingest.retriever import Retriever
+
+    file, encoder = tmp_path / "note.md", tandem.parts.encoder
+    index = Index(tmp_path / "data", encoder)
+    retriever = Retriever(index)
+    scores = []
+    for said in ("Lamps are ordered from the facilities team.", "The safe opens at nine on weekdays."):
+        file.write_text(f"# Note\n\n{said}\n")
+        index.ingest({"note.md": file}, "office", "internal")
+        query = "When does the safe open?"
+        scores += [p.score for p in Retriever(index).search(query, encoder.query(query), ["office"]).passages]
+        scores += [p.score for p in retriever.search(query, encoder.query(query), ["office"]).passages]
+    assert scores[:2] == scores[:1] * 2
+    assert scores[2:] == scores[2:3] * 2
+
+
 def test_an_empty_file_is_named_and_no_crash(run: Command, tmp_path: Path) -> None:
     (tmp_path / "empty.md").write_text("")
     done = run("ingest", tmp_path / "empty.md", "--collection", "office")
