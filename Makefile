@@ -1,6 +1,7 @@
 # make chat    a chat in the terminal; the first time it sets everything up
 # make ask     one question: make ask Q="How much does the company match on my 401k?"
 # make test    lint, types, tests
+# make test-in-process   the extra that runs a model in this process, a gigabyte, and its tests
 # make bench   the figures of the sample company, into benchmarks/company.md
 # make lock    new versions into the lock files (needs uv)
 
@@ -9,7 +10,7 @@ BIN := .venv/bin
 TANDEM := $(BIN)/tandem
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tandem
 
-.PHONY: chat ask serve setup test test-all bench lock
+.PHONY: chat ask serve setup test test-all test-in-process bench lock
 .DEFAULT_GOAL := chat
 
 chat: setup
@@ -46,14 +47,22 @@ endef
 	$(call install,requirements-dev.lock)
 	@touch $@
 
+.venv/transformers: requirements-transformers.txt .venv/test
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-transformers.txt
+	@touch $@
+
 test: test-setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/mypy
 	@$(BIN)/pytest -m "not slow"
+	@test -e .venv/transformers || echo "Skipped: the model in this process, whose extra is not installed: make test-in-process"
 
 test-all: test
 	@$(BIN)/pytest -m slow
+
+test-in-process: .venv/transformers
+	@$(BIN)/pytest tests/test_in_process.py
 
 bench: test-setup
 	@$(BIN)/python -m benchmarks --keep benchmarks/company.md
