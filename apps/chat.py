@@ -5,8 +5,7 @@ import io
 import os
 import signal
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TextIO
 
@@ -18,9 +17,10 @@ from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.input import create_input
 from prompt_toolkit.output import create_output
 
+from apps.live import watched
 from apps.question import checked
-from apps.show import Line, answer_lines, plain, said, say, screen, shortened, source_lines, why_lines
-from graphs.conversation import Conversation, Step
+from apps.show import Line, answer_lines, plain, said, say, shortened, source_lines, why_lines
+from graphs.conversation import Conversation, Event
 from graphs.reply import Reply
 from ingest.errors import Trouble
 
@@ -71,14 +71,8 @@ class Out:
     def say(self, *lines: Line) -> None:
         say(lines, self._stdout)
 
-    @contextmanager
-    def working(self) -> Iterator[Callable[[str], None]]:
-        """A line that tells how far the answer is, gone when it is there; only on a terminal."""
-        if not self._stdout.isatty():
-            yield lambda told: None
-            return
-        with screen(self._stdout).status("working") as status:
-            yield status.update
+    async def watch(self, events: AsyncIterator[Event]) -> Reply:
+        return await watched(events, self._stdout)
 
 
 class Chat:
@@ -99,8 +93,8 @@ class Chat:
 
     def stop(self) -> None:
         """Give up the answer that is being worked on, if any."""
-        if self._asking is not None:
-            self._asking.cancel()
+        if self._asking is not None and not self._asking.cancelling():
+            self._asking.cancel()  # once: a second Ctrl-C would cut short what closes the model's connection
 
     async def _heard(self, text: str) -> list[Line]:
         name = text.split()[0]
@@ -129,7 +123,7 @@ class Chat:
         self._last: Reply | None = None
 
     async def _answer(self, question: str) -> list[Line]:
-        self._asking = asyncio.ensure_future(self._reply(question))
+        self._asking = asyncio.ensure_future(self._out.watch(self._conversation.run(question, self._thread)))
         try:
             self._last = await self._asking
         except asyncio.CancelledError:
@@ -139,20 +133,6 @@ class Chat:
         finally:
             self._asking = None
         return answer_lines(self._last)
-
-    async def _reply(self, question: str) -> Reply:
-        done: list[str] = []
-        reply: Reply | None = None
-        with self._out.working() as tell:
-            async for event in self._conversation.run(question, self._thread):
-                if isinstance(event, Step):
-                    done.append(event.name)
-                    tell(" → ".join(done))
-                else:
-                    reply = event
-        if reply is None:
-            raise RuntimeError("the run ended without a reply")
-        return reply
 
 
 def _is_cancelled() -> bool:

@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from apps.show import said
     from ingest.errors import Trouble
     from models.errors import ModelUnavailable
+    from privacy.failures import ModelFailed
 
     gc.freeze()
     gc.enable()
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = getattr(commands, given.command)(given)
     except (SettingsWrong, UsageWrong) as trouble:
         code = _failed(said(trouble), USAGE)
-    except ModelUnavailable as trouble:
+    except (ModelUnavailable, ModelFailed) as trouble:
         code = _failed(said(trouble), UNREACHABLE)
     except Trouble as trouble:
         code = _failed(said(trouble), SOME_FAILED)
@@ -97,6 +98,9 @@ def parser() -> argparse.ArgumentParser:
     forget = command("forget", "Remove a document from the index.", "forget handbook.pdf --collection benefits")
     forget.add_argument("source", help="its name, as `tandem documents` shows it")
     forget.add_argument("--collection", metavar="C", help="only from this collection")
+
+    embed = command("embed", "Search the documents with another embedder.", "embed ollama:nomic-embed-text")
+    embed.add_argument("embedder", help="embedded, or ollama:nomic-embed-text")
 
     serve = command("serve", "Answer over HTTP, with LangServe.", "serve --port 8080", json=False)
     serve.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")

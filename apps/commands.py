@@ -14,6 +14,7 @@ from typing import Any
 from apps import batch
 from apps.indexing import index_configured
 from apps.indexing import ingest as ingest_files
+from apps.live import watched
 from apps.question import UsageWrong, checked
 from apps.settings import ROOT, Settings, read
 from apps.show import plain, said, show
@@ -26,8 +27,11 @@ DONE, SOME_FAILED = 0, 1
 
 def chat(given: Namespace) -> int:
     from apps.chat import run_chat
+    from apps.offer import offer_once
 
     parts = _parts(given)
+    if offer_once(parts, sys.stdin, sys.stdout):
+        parts = _parts(given)  # a model has come: look again
     index_configured(parts)
 
     # While the first question is typed.
@@ -62,11 +66,11 @@ async def _ask(given: Namespace, parts: Parts) -> int:
 
         if given.batch is not None:
             return SOME_FAILED if await batch.answered(given.batch, sys.stdout, answer) else DONE
-        reply = await answer({"question": given.question})
         if given.json:
-            _print_json(reply)
-        else:
-            show(reply, sys.stdout)
+            _print_json(await answer({"question": given.question}))
+            return DONE
+        question, thread = checked(given.question), _thread(given.thread)
+        show(await watched(conversation.run(question, thread, given.collection), sys.stdout), sys.stdout)
         return DONE
 
 
@@ -75,11 +79,18 @@ def triage(given: Namespace) -> int:
 
     async def answer(line: Mapping[str, Any]) -> Mapping[str, Any]:
         began = time.perf_counter()
-        heard = await parts.triage.read(checked(line.get("text"), "text"))
+        heard = await parts.triage.read(checked(line.get("text"), "text"), asking=parts.asking())
         return {
             "id": None,
             "parts": [
-                {"text": h.text, "intent": h.intent, "score": h.score, "confidence": h.confidence, "place": h.place}
+                {
+                    "text": h.text,
+                    "intent": h.intent,
+                    "score": h.score,
+                    "confidence": h.confidence,
+                    "place": h.place,
+                    "by": h.by,
+                }
                 for h in heard
             ],
             "intent": heard[0].intent,
@@ -112,11 +123,13 @@ def search(given: Namespace) -> int:
         query, collection = checked(line.get("query"), "query"), line.get("collection", given.collection)
         _check_collection(collection, parts.settings, parts.places.data)
         collections = [collection] if collection else parts.searched()
-        evidence = parts.retriever.search(query, parts.encoder.query(query), collections, given.k)
+        asking = parts.asking()
+        evidence = await parts.finder.search(query, collections, given.k, asking=asking)
         fields = ("collection", "source", "page", "pages", "score", "heading", "text")
         return {
             "id": None,
             "passages": [{name: getattr(passage, name) for name in fields} for passage in evidence.passages],
+            "notices": asking.notices,
             "ms": _ms(began),
         }
 
@@ -126,6 +139,8 @@ def search(given: Namespace) -> int:
             print(plain(f"      {passage['text'][:300]}"))
         if not result["passages"]:
             print("No passage fits.")
+        for notice in result["notices"]:
+            print(plain(f"Note: {notice}"))
 
     return asyncio.run(_one_or_batch(given, "query", answer, tell))
 
@@ -206,6 +221,12 @@ def forget(given: Namespace) -> int:
     return DONE
 
 
+def embed(given: Namespace) -> int:
+    from apps.moving import move
+
+    return move(_parts(given), given.embedder, as_json=given.json)
+
+
 def serve(given: Namespace) -> int:
     from apps.server import serve as run
 
@@ -236,14 +257,17 @@ def graph(given: Namespace) -> int:
 
 def doctor(given: Namespace) -> int:
     from apps.doctor import findings
+    from apps.offer import offer
 
-    found = findings(_parts(given))
+    parts = _parts(given)
+    found = findings(parts)
     if given.json:
         _print_json({"findings": [asdict(finding) for finding in found]})
     else:
         for finding in found:
             remedy = f"  → {finding.do}" if finding.do else ""
             print(plain(f"{'ok ' if finding.ok else '!! '} {finding.name}: {finding.told}{remedy}"))
+        offer(parts, sys.stdin, sys.stdout)
     return DONE if all(finding.ok for finding in found) else SOME_FAILED
 
 

@@ -108,9 +108,13 @@ class Assistant:
         """With what a follow-up leaves unsaid, as the graph searches for it."""
         question = checked(case.question)
         if earlier:
-            heard = await self._parts.triage.read(question, earlier)
+            heard = await self._parts.triage.read(question, earlier, asking=self._parts.asking())
             question = heard[0].search if len(heard) == 1 else question
-        return await self._finder.find(question, self.collections(case), None)
+        asking = self._parts.asking()
+        found = await self._finder.find(question, self.collections(case), None, asking)
+        if asking.notices:  # by words alone it would be another search that is measured
+            raise Trouble(asking.notices[0], case.id, "Mend it, or move the index: tandem embed embedded")
+        return found
 
     def collections(self, case: Case) -> list[str]:
         pinned = self._collection(case)
@@ -146,7 +150,7 @@ def _over_documents(parts: Parts, folder: Path, name: str) -> tuple[Parts, str, 
     files = files_in(folder)
     if not files:
         raise Trouble("The set's documents folder is empty.", str(folder), "Add .pdf, .md or .txt files, or remove it.")
-    kept = parts.places.cache / "evals" / _fingerprint(files, name, parts.encoder.name)
+    kept = parts.places.cache / "evals" / _fingerprint(files, name, parts.encoder.name, parts.embedder_name)
     collections = [Collection(name=name, path=folder.resolve())]
     over = Parts(parts.settings.model_copy(update={"collections": collections}), Places(kept, parts.places.cache))
     over.encoder = parts.encoder

@@ -1,11 +1,13 @@
 """Every HTTP request: who may send it and how much of it, and what its sender is told when it fails."""
 
+import asyncio
 import ipaddress
 import json
 import logging
 import re
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from langsmith.run_helpers import tracing_context
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -48,34 +50,74 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        answer = _Answer(send)
+        caller, answer = _Caller(receive), _Answer(send)
         try:
             _check_sender(Headers(scope=scope))
             # Whatever the environment says, no question is sent to LangSmith.
             with tracing_context(enabled=False):
-                await self._app(scope, _limited(Headers(scope=scope), receive), answer)
+                app = self._app(scope, _limited(Headers(scope=scope), caller.read), answer)
+                await _while_wanted(asyncio.ensure_future(app), caller, answer)
+        except ClientDisconnect:
+            log.info("%s: the caller hung up.", shown(f"{scope['method']} {scope['path']}"))
         except Exception as error:
             await answer.fail(error, scope, receive)
+
+
+async def _while_wanted(app: asyncio.Future[None], caller: "_Caller", answer: "_Answer") -> None:
+    """LangServe would go on for a caller that hung up, model and all."""
+    gone = asyncio.create_task(caller.gone())
+    with suppress(asyncio.CancelledError):  # so the server ends what it has waited for long enough
+        await asyncio.wait([app, gone], return_when=asyncio.FIRST_COMPLETED)
+    hung_up = gone.done()
+    gone.cancel()
+    if not answer.ended:
+        app.cancel()
+    with suppress(asyncio.CancelledError):
+        await app
+    if hung_up and not answer.ended:
+        raise ClientDisconnect
+    if not answer.ended:
+        raise Refused(503, "This server is being stopped.", None, "Ask again once it runs.")
+
+
+class _Caller:
+    """Sends a request, and then nothing more until it hangs up."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive, self._read = receive, asyncio.Event()
+
+    async def read(self) -> Message:
+        if self._read.is_set():
+            await asyncio.Event().wait()  # for what only `gone` hears
+        message = await self._receive()
+        if not message.get("more_body"):
+            self._read.set()
+        return message
+
+    async def gone(self) -> None:
+        await self._read.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
 
 class _Answer:
     """What is sent, without LangServe's own error event: it says nothing, and the exception that follows it does."""
 
     def __init__(self, send: Send) -> None:
-        self._send, self._started, self._ended = send, False, False
+        self._send, self._started, self.ended = send, False, False
 
     async def __call__(self, message: Message) -> None:
         if message.get("body", b"").startswith(b"event: error\r\n"):
             return
         self._started = True
-        self._ended = message["type"] == "http.response.body" and not message.get("more_body")
+        self.ended = message["type"] == "http.response.body" and not message.get("more_body")
         await self._send(message)
 
     async def fail(self, error: Exception, scope: Scope, receive: Receive) -> None:
         status, told = explained(error)
         if not self._started:
             await JSONResponse({"error": told}, status)(scope, receive, self._send)
-        elif not self._ended:
+        elif not self.ended:
             # LangServe's clients read the first two, Tandem's the third.
             event = json.dumps({"status_code": status, "message": _sentence(told), "error": told})
             body = f"event: error\r\ndata: {event}\r\n\r\n".encode()
@@ -98,7 +140,7 @@ def explained(error: BaseException) -> tuple[int, dict[str, str | None]]:
         error = error.exceptions[0]
     name = uuid.uuid4().hex[:12]
     status, what, value, do = _explained(error, name)
-    if status < 500:
+    if isinstance(error, Refused) or status < 500:
         log.info("%s: %d %s", name, status, what)
     else:
         log.error("%s: %d %s", name, status, what, exc_info=error)

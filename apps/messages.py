@@ -25,6 +25,7 @@ from apps.http import misshapen, shown
 from apps.question import UsageWrong, checked
 from graphs.reply import Reply
 from graphs.state import Turn
+from privacy.labels import Label
 
 Names = Callable[[], Sequence[str]]
 
@@ -169,12 +170,14 @@ def metadata_of(asked: Messages, reply: Reply) -> dict[str, Any]:
     }
 
 
-def turns_of(messages: Sequence[Message]) -> list[Turn]:
-    """Each message of the user with what was answered to it."""
+def turns_of(messages: Sequence[Message], label: Label) -> list[Turn]:
+    """Each message of the user with what was answered to it, which may have been drawn from anything here."""
     turns: list[Turn] = []
     for message in messages:
         if message["role"] == "user":
-            turns.append(Turn(question=message["content"], answer="", intent=""))
+            turns.append(Turn(question=message["content"], answer="", intent="", label="public"))
         elif message["role"] == "assistant" and turns:
-            turns[-1]["answer"] = f"{turns[-1]['answer']}\n\n{message['content']}".strip()
+            before = turns[-1]
+            answer = f"{before['answer']}\n\n{message['content']}".strip()
+            turns[-1] = Turn(question=before["question"], answer=answer, intent="", label=label)
     return turns

@@ -7,8 +7,8 @@ import signal
 import socket
 import warnings
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 import uvicorn
@@ -40,15 +40,17 @@ from apps.messages import (
 )
 from apps.question import UsageWrong
 from apps.show import plain
-from graphs.conversation import Conversation, Step
+from graphs.conversation import Conversation, Event, Step, Words
 from graphs.reply import Reply
+from graphs.words import WITHDRAWN
 from ingest.errors import Trouble
+from privacy.labels import Label
 
 if TYPE_CHECKING:
     from apps.wiring import Parts
 
 Opened = Callable[[], AbstractAsyncContextManager[Conversation]]
-Events = AsyncIterator[Step | Reply]
+Events = AsyncGenerator[Event]
 
 LONGEST_THREAD = 200
 ENDPOINTS: list[EndpointName] = [
@@ -58,15 +60,19 @@ ENDPOINTS: list[EndpointName] = [
 """The playgrounds need stream_log and config_hashes."""
 
 
-def app(conversation: Opened, collections: Names) -> FastAPI:
-    """The endpoints; the conversation is opened when the server starts, in its own event loop."""
+def app(conversation: Opened, collections: Names, strictest: Callable[[], Label] = lambda: "restricted") -> FastAPI:
+    """The endpoints; the conversation is opened when the server starts, in its own event loop.
+
+    `strictest` is the label of what a client repeats of earlier answers: nobody knows what they were drawn from.
+    """
 
     @asynccontextmanager
     async def running(api: FastAPI) -> AsyncIterator[None]:
-        # sse-starlette keeps an event of the first loop it ran in.
+        # sse-starlette keeps an event of the first loop it ran in, for the whole process.
         AppStatus.should_exit_event = None
         async with conversation() as api.state.conversation:
             yield
+        AppStatus.should_exit_event = None
 
     api = FastAPI(title="Tandem", lifespan=running, docs_url=None, redoc_url=None)
     api.add_middleware(Guard)
@@ -82,7 +88,7 @@ def app(conversation: Opened, collections: Names) -> FastAPI:
         return talks
 
     _mount(api, "/assistant", ServedAssistant(opened, collections), "default")
-    _mount(api, "/assistant/chat", ServedChat(opened), "chat")
+    _mount(api, "/assistant/chat", ServedChat(opened, strictest), "chat")
     return api
 
 
@@ -123,7 +129,8 @@ class Served(Runnable[Any, Any]):
     def _whole(self, asked: Any, reply: Reply) -> Any: ...
 
     @abstractmethod
-    def _pieces(self, asked: Any, reply: Reply) -> Sequence[Any]: ...
+    def _pieces(self, asked: Any, event: Words | Reply, said: str) -> Sequence[Any]:
+        """What is streamed for it, after the words that were said before and still count."""
 
     def get_input_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
         return self._asked
@@ -142,7 +149,9 @@ class Served(Runnable[Any, Any]):
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         async def whole(asked: Any, run_manager: AsyncCallbackManagerForChainRun, config: RunnableConfig) -> Any:
-            return self._whole(asked, await self._reply(asked, run_manager, config))
+            async with aclosing(self._events(asked, run_manager, config)) as events:
+                [reply] = [event async for event in events if not isinstance(event, Words)]
+            return self._whole(asked, reply)
 
         return await self._acall_with_config(whole, input, config)
 
@@ -154,8 +163,13 @@ class Served(Runnable[Any, Any]):
             inputs: AsyncIterator[Any], run_manager: AsyncCallbackManagerForChainRun, config: RunnableConfig
         ) -> AsyncIterator[Any]:
             async for asked in inputs:
-                for piece in self._pieces(asked, await self._reply(asked, run_manager, config)):
-                    yield piece
+                said = ""
+                async with aclosing(self._events(asked, run_manager, config)) as events:
+                    async for event in events:
+                        for piece in self._pieces(asked, event, said):
+                            yield piece
+                        if isinstance(event, Words):
+                            said = said + event.text if event.text else ""
 
         async for piece in self._atransform_stream_with_config(once(), pieces, config):
             yield piece
@@ -165,28 +179,34 @@ class Served(Runnable[Any, Any]):
         warnings.filterwarnings("ignore", "astream_log is deprecated", LangChainDeprecationWarning)
         return super().astream_log(*args, **kwargs)
 
-    async def _reply(self, asked: Any, run_manager: AsyncCallbackManagerForChainRun, config: RunnableConfig) -> Reply:
+    async def _events(
+        self, asked: Any, run_manager: AsyncCallbackManagerForChainRun, config: RunnableConfig
+    ) -> AsyncGenerator[Words | Reply]:
+        """Words as they come, and the reply."""
         steps = patch_config(config, callbacks=run_manager.get_child())
-        run = asyncio.create_task(self._run_apart(asked, config.get("configurable", {}).get("thread_id", ""), steps))
+        seen: asyncio.Queue[Words | Reply | None] = asyncio.Queue()
+        thread = config.get("configurable", {}).get("thread_id", "")
+        run = asyncio.create_task(self._run_apart(asked, thread, steps, seen.put_nowait))
+        run.add_done_callback(lambda _: seen.put_nowait(None))
         try:
-            return await asyncio.shield(run)
-        except asyncio.CancelledError:
+            while (event := await seen.get()) is not None:
+                yield event
+            await run  # raises what it raised
+        finally:
             # Who hangs up is cancelled over and over, and LangGraph's own tasks would outlive that: once is right.
             run.cancel()
-            raise
 
-    async def _run_apart(self, asked: Any, thread: str, steps: RunnableConfig) -> Reply:
+    async def _run_apart(
+        self, asked: Any, thread: str, steps: RunnableConfig, see: Callable[[Words | Reply], None]
+    ) -> None:
         """Out of sight of LangServe's listeners: what the graph reads is not theirs to stream; its steps are."""
         var_child_runnable_config.set(None)
-        reply: Reply | None = None
-        async for event in self._run(asked, thread):
-            if isinstance(event, Step):
-                await adispatch_custom_event("step", {"name": event.name}, config=steps)
-            else:
-                reply = event
-        if reply is None:
-            raise RuntimeError("the run ended without a reply")
-        return reply
+        async with aclosing(self._run(asked, thread)) as events:
+            async for event in events:
+                if isinstance(event, Step):
+                    await adispatch_custom_event("step", {"name": event.name}, config=steps)
+                else:
+                    see(event)
 
 
 class ServedAssistant(Served):
@@ -205,31 +225,47 @@ class ServedAssistant(Served):
     def _whole(self, asked: Any, reply: Reply) -> Reply:
         return reply
 
-    def _pieces(self, asked: Any, reply: Reply) -> list[Reply]:
-        return [reply]
+    def _pieces(self, asked: Any, event: Words | Reply, said: str) -> list[Reply]:
+        return [] if isinstance(event, Words) else [event]
 
 
 class ServedChat(Served):
     """Messages in, the assistant's next one out."""
 
-    def __init__(self, conversation: Callable[[], Conversation]) -> None:
+    def __init__(self, conversation: Callable[[], Conversation], strictest: Callable[[], Label]) -> None:
         super().__init__("TandemChat", TandemMessages, TandemMessage)
-        self._conversation = conversation
+        self._conversation, self._strictest = conversation, strictest
 
     def _run(self, asked: Messages, thread: str) -> Events:
         last, question = last_of_user(asked["messages"])
         if thread:
             return self._conversation().run(question, thread)
-        return self._conversation().run_in_passing(question, history=turns_of(asked["messages"][:last]))
+        history = turns_of(asked["messages"][:last], self._strictest())
+        return self._conversation().run_in_passing(question, history=history)
 
     def _whole(self, asked: Messages, reply: Reply) -> AIMessage:
         return AIMessage(reply["answer"], response_metadata=metadata_of(asked, reply))
 
-    def _pieces(self, asked: Messages, reply: Reply) -> list[AIMessageChunk]:
-        return [
-            AIMessageChunk(content=reply["answer"]),
-            AIMessageChunk(content="", response_metadata=metadata_of(asked, reply)),
-        ]
+    def _pieces(self, asked: Messages, event: Words | Reply, said: str) -> list[AIMessageChunk]:
+        if isinstance(event, Words):
+            text, last = event.text or _withdrawn(said), []
+        else:
+            text = _rest(said, event["answer"])
+            last = [AIMessageChunk(content="", response_metadata=metadata_of(asked, event))]
+        return [*([AIMessageChunk(content=text)] if text else []), *last]
+
+
+def _rest(said: str, answer: str) -> str:
+    """What completes the words that were streamed; when they did not become the answer, it is said anew."""
+    begun = said.lstrip()
+    if answer.startswith(begun):
+        return answer[len(begun) :]
+    return "" if begun.rstrip() == answer else _withdrawn(said) + answer
+
+
+def _withdrawn(said: str) -> str:
+    """Words cannot be taken back from who has read them, so that is said."""
+    return f"\n\n{WITHDRAWN}\n\n" if said.strip() else ""
 
 
 # The server -----------------------------------------------------------------------------------------------------------
@@ -255,7 +291,7 @@ def serve(parts: "Parts", host: str, port: int) -> int:
 
 async def _serve(parts: "Parts", listener: socket.socket) -> None:
     async with parts.conversation() as conversation:
-        api = app(lambda: nullcontext(conversation), parts.searched)
+        api = app(lambda: nullcontext(conversation), parts.searched, parts.strictest)
         config = uvicorn.Config(
             api, log_config=None, access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=5
         )

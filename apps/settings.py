@@ -22,6 +22,8 @@ from privacy.labels import Label
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "tandem.toml"
 PREFIX = "TANDEM_"
+KEYS = "TANDEM_KEY_"
+"""No settings: the keys of hosts, which models/catalog.py reads."""
 
 
 class SettingsWrong(Trouble):
@@ -33,11 +35,15 @@ class Table(BaseModel):
 
 
 class Models(Table):
-    small: Literal["auto", "embedded"] = "auto"
-    large: Literal["auto", "none"] = "auto"
+    small: str = "auto"
+    large: str | list[str] = "auto"
     triage: Literal["cascade", "small", "embedded"] = "cascade"
-    embedder: Literal["auto", "embedded"] = "auto"
+    embedder: str = "auto"
     precision: Literal["int8", "fp32"] = "int8"
+    deadline: float = Field(default=60.0, gt=0)
+    patience: float = Field(default=2.0, gt=0)
+    quiet: float = Field(default=20.0, gt=0)
+    context: int = Field(default=8192, ge=2048)
 
 
 class Routing(Table):
@@ -48,6 +54,7 @@ class Routing(Table):
 
 class Privacy(Table):
     internal_to: Literal["none", "private", "any"] = "any"
+    private: list[str] = []
 
 
 class Prices(Table):
@@ -192,7 +199,7 @@ def _line_of(text: str, message: str) -> str:
 
 def _check_environment(environ: Mapping[str, str]) -> None:
     for name in environ:
-        if name.upper().startswith(PREFIX):
+        if name.upper().startswith(PREFIX) and not name.upper().startswith(KEYS):
             *path, last = name.upper().removeprefix(PREFIX).lower().split("__")
             table: Any = Settings
             for part in path:

@@ -1,19 +1,25 @@
 """What a run may use, handed in as one value; apps/wiring.py builds it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from graphs.routing import Policy
-from graphs.state import Part, ToolCall, Writer
+from graphs.state import Part, ToolCall
+from ingest.evidence import Passage
+from models.asking import SECONDS, Asking
 from models.embedded.triage import Heard
 from models.found import Draft, Found
+from models.voice import Said, Say
+from privacy.labels import Label
 
 
 class Triage(Protocol):
     """A message -> its parts, or all of it as one; `earlier` are the thread's questions before it."""
 
-    async def read(self, message: str, earlier: Sequence[str] = (), whole: bool = False) -> list[Heard]: ...
+    async def read(
+        self, message: str, earlier: Sequence[str] = (), whole: bool = False, *, asking: Asking, label: Label = "public"
+    ) -> list[Heard]: ...
 
     def place(self, reply: str) -> str | None: ...
 
@@ -21,14 +27,11 @@ class Triage(Protocol):
 class Finder(Protocol):
     """A question -> what the documents say of it."""
 
-    async def find(self, question: str, collections: Sequence[str], favoured: str | None) -> Found: ...
+    async def find(self, question: str, collections: Sequence[str], favoured: str | None, asking: Asking) -> Found: ...
 
 
-class DocumentWriter(Protocol):
-    """Evidence -> an answer that cites it."""
-
-    @property
-    def kind(self) -> Writer: ...
+class Quoting(Protocol):
+    """Evidence -> the documents' own words, cited; always there."""
 
     @property
     def name(self) -> str: ...
@@ -36,8 +39,27 @@ class DocumentWriter(Protocol):
     async def write(self, question: str, found: Found) -> Draft: ...
 
 
-class Chat(Protocol):
-    """Small talk, and what this installation can do."""
+class Voice(Protocol):
+    """A language model: passages -> an answer that cites them, or a question of no documents -> an answer."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def write(
+        self,
+        question: str,
+        label: Label,
+        passages: Sequence[Passage],
+        earlier: Sequence[Said],
+        asking: Asking,
+        say: Say,
+    ) -> Draft: ...
+
+    async def talk(self, question: str, label: Label, earlier: Sequence[Said], asking: Asking, say: Say) -> str: ...
+
+
+class SmallTalk(Protocol):
+    """Greetings, and what this installation can do; always there."""
 
     @property
     def name(self) -> str: ...
@@ -70,8 +92,14 @@ class ToolFailed(Exception):
 class Context:
     triage: Triage
     finder: Finder
-    small: DocumentWriter
-    chat: Chat
+    quoting: Quoting
+    small_talk: SmallTalk
     tools: Mapping[str, Tool]
     tokens: Counter
     policy: Policy
+    small: Voice | None = None
+    large: Voice | None = None
+    seconds: float = SECONDS
+    """A question's time."""
+    asking: Asking = field(default_factory=Asking)
+    """The question that is being asked; each gets one of its own."""

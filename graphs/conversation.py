@@ -3,11 +3,13 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakValueDictionary
 
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, Interrupt
 
@@ -16,6 +18,8 @@ from graphs.assistant import Assistant
 from graphs.context import Context
 from graphs.reply import Prices, Reply, reply
 from graphs.state import State, Turn, Waiting
+from graphs.threads import Held
+from models.asking import Asking
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,13 @@ class Step:
     """A box has done its work."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class Words:
+    """Some of the first part's answer, as it is written; None: what came so far does not count."""
+
+    text: str | None
 
 
 @dataclass
@@ -33,8 +44,10 @@ class Run:
     path: list[str] = field(default_factory=list)
     waiting: Waiting | None = None
 
-    def see(self, inside: Sequence[str], mode: str, chunk: dict[str, Any]) -> list[Step]:
+    def see(self, inside: Sequence[str], mode: str, chunk: dict[str, Any]) -> "Sequence[Step | Words]":
         """Boxes in a subgraph are called `documents:draft`; the subgraph itself is no step of its own."""
+        if mode == "custom":
+            return [Words(chunk["text"])] if chunk["part"] == 0 else []
         if mode == "values":
             if not inside:
                 self.state = State(**chunk)  # type: ignore[typeddict-item]
@@ -42,13 +55,16 @@ class Run:
         within = inside[0].partition(":")[0] + ":" if inside else ""
         if "__metadata__" in chunk:  # done before the question waited, and handed in again
             return []
-        names = [within + name for name in chunk if name != "__interrupt__"]
+        names = [within + name for name in chunk if not name.startswith("__")]
         new = [name for name in names if not any(step.startswith(f"{name}:") for step in self.path)]
         self.path += new
         if not inside and (asked := chunk.get("__interrupt__")):
             self.waiting = asked[0].value
             self.path.append("ask_back")
         return [Step(name) for name in new]
+
+
+Event = Step | Words | Reply
 
 
 class Conversation:
@@ -62,7 +78,9 @@ class Conversation:
         collections: Callable[[], Sequence[str]],
         prices: Prices,
     ) -> None:
-        self._kept, self._passing, self._context = kept, passing, context
+        if not isinstance(kept.checkpointer, BaseCheckpointSaver):
+            raise TypeError("a kept graph has somewhere to keep its threads")
+        self._kept, self._threads, self._passing, self._context = kept, kept.checkpointer, passing, context
         self._collections, self._prices = collections, prices
         # LangGraph lets two runs on one thread lose a turn.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -77,32 +95,39 @@ class Conversation:
 
     async def run(
         self, question: str, thread: str | None = None, collection: str | None = None
-    ) -> AsyncIterator[Step | Reply]:
-        """Steps as they are done, then the reply."""
-        new, thread = thread is None, thread or uuid.uuid4().hex
+    ) -> AsyncGenerator[Event]:
+        """Steps as they are done, then the reply; the thread has it before it is told, and nothing if it never is."""
+        new, thread, asking = thread is None, thread or uuid.uuid4().hex, self._asking()
         lock = self._locks.setdefault(thread, asyncio.Lock())
         async with lock:
             waiting = None if new else await self._waiting(thread)
-            replies = waiting is not None and not await self._is_new(question)
+            replies = waiting is not None and not await self._is_new(question, asking)
             asked: Any = Command(resume=question) if replies else self._asked(question, collection)
             notices = [words.DROPPED] if waiting is not None and not replies else []
-            async for event in self._run(self._kept, asked, question, thread, notices):
-                yield event
+            held = Held(self._threads)
+            graph = self._kept.copy({"checkpointer": held})
+            # Closed with this one, so that the next question waits until it has ended.
+            async with aclosing(self._run(graph, asked, question, thread, asking, notices)) as events:
+                async for event in events:
+                    if not isinstance(event, Step | Words):
+                        await held.keep()
+                    yield event
 
     async def run_in_passing(
         self, question: str, collection: str | None = None, history: Sequence[Turn] = ()
-    ) -> AsyncIterator[Step | Reply]:
-        thread = uuid.uuid4().hex
+    ) -> AsyncGenerator[Event]:
+        thread, asking = uuid.uuid4().hex, self._asking()
         try:
             asked: Any = {**self._asked(question, collection), "turns": [*history]}
-            if history and history[-1]["answer"] == words.WHICH_PLACE and not await self._is_new(question):
+            if history and history[-1]["answer"] == words.WHICH_PLACE and not await self._is_new(question, asking):
                 # What waits is lost with each thread, so the question that waited is asked again before its reply.
                 *earlier, before = history
                 waited = {**self._asked(before["question"], collection), "turns": earlier}
-                again = await _last(self._run(self._passing, waited, before["question"], thread, []))
+                again = await _last(self._run(self._passing, waited, before["question"], thread, asking))
                 asked = Command(resume=question) if again["waiting"] else asked
-            async for event in self._run(self._passing, asked, question, thread, []):
-                yield event
+            async with aclosing(self._run(self._passing, asked, question, thread, asking)) as events:
+                async for event in events:
+                    yield event
         finally:
             saver = self._passing.checkpointer
             if isinstance(saver, InMemorySaver):
@@ -116,40 +141,46 @@ class Conversation:
         )
 
     async def _run(
-        self, graph: Assistant, asked: Any, question: str, thread: str, notices: Sequence[str]
-    ) -> AsyncIterator[Step | Reply]:
+        self, graph: Assistant, asked: Any, question: str, thread: str, asking: Asking, notices: Sequence[str] = ()
+    ) -> AsyncGenerator[Event]:
         began, run = time.perf_counter(), Run()
-        events = graph.astream(
+        events: Any = graph.astream(
             asked,
             {"configurable": {"thread_id": thread}},
-            context=self._context,
-            stream_mode=["updates", "values"],
+            context=replace(self._context, asking=asking),
+            stream_mode=["updates", "values", "custom"],
             subgraphs=True,
             durability="exit",
         )
         event: Any
-        async for event in events:
-            for step in run.see(*event):
-                yield step
+        async with aclosing(events):
+            async for event in events:
+                for seen in run.see(*event):
+                    yield seen
         ms = 1000 * (time.perf_counter() - began)
         state: State = {**run.state, "question": question}
-        yield reply(state, run.waiting, thread, run.path, ms, self._prices, self._context.tokens.exact, notices)
+        told = [*notices, *asking.notices]
+        exact = self._context.tokens.exact
+        yield reply(state, run.waiting, thread, run.path, ms, asking.calls, self._prices, exact, told)
+
+    def _asking(self) -> Asking:
+        return Asking(time.monotonic() + self._context.seconds)
 
     async def _waiting(self, thread: str) -> Interrupt | None:
         snapshot = await self._kept.aget_state({"configurable": {"thread_id": thread}})
         return snapshot.interrupts[0] if snapshot.interrupts else None
 
-    async def _is_new(self, message: str) -> bool:
+    async def _is_new(self, message: str, asking: Asking) -> bool:
         """Whether a message that might be the awaited reply is plainly a question of its own."""
-        heard = await self._context.triage.read(message)
+        heard = await self._context.triage.read(message, asking=asking)
         other_business = heard[0].intent not in ("weather", "smalltalk", "other")
         return other_business or len(heard) > 1 or (message.rstrip().endswith("?") and len(message.split()) > 3)
 
 
-async def _last(events: AsyncIterator[Step | Reply]) -> Reply:
-    reply: Step | Reply | None = None
+async def _last(events: AsyncIterator[Event]) -> Reply:
+    reply: Event | None = None
     async for event in events:
         reply = event
-    if reply is None or isinstance(reply, Step):
+    if reply is None or isinstance(reply, Step | Words):
         raise RuntimeError("the run ended without a reply")
     return reply

@@ -1,18 +1,20 @@
-"""The boxes, a small function each, and the choices that pick an arrow."""
+"""The assistant's boxes, a small function each, and the choices that pick an arrow."""
 
 from collections.abc import Sequence
 from itertools import count
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from langgraph.runtime import Runtime
 from langgraph.types import Send, interrupt
 
 from graphs import words
-from graphs.check import is_grounded
+from graphs.answers import earlier, label_of, one, said, saying
 from graphs.context import Context, ToolFailed
-from graphs.routing import asks_for_large, route, writer
-from graphs.state import Answer, Answers, Cited, DocumentsState, Part, PartState, State, Turn, Waiting
+from graphs.routing import route
+from graphs.state import Answer, Answers, Cited, Part, PartState, State, Turn, Waiting
 from models.embedded.triage import Heard
+from privacy.failures import ModelFailed
+from privacy.labels import LABELS, Label
 
 REMEMBERED = 6
 """Turns that a thread keeps for its follow-ups."""
@@ -24,15 +26,15 @@ class Box(Protocol):
     async def __call__(self, state: PartState, runtime: Runtime[Context]) -> Answers: ...
 
 
-# The assistant's boxes ------------------------------------------------------------------------------------------------
-
-
 async def triage(state: State, runtime: Runtime[Context]) -> State:
     """Split the question into parts, and give each its box."""
     context, pinned = runtime.context, state["pinned"]
-    earlier = [turn["question"] for turn in state.get("turns", [])]
-    heard = await context.triage.read(state["question"], earlier, whole=pinned)
-    parts = [_part(number, one, context) for number, one in enumerate(heard)]
+    turns = state.get("turns", [])
+    label = label_of(said(turns))
+    heard = await context.triage.read(
+        state["question"], [turn["question"] for turn in turns], pinned, asking=context.asking, label=label
+    )
+    parts = [_part(number, one, label, context) for number, one in enumerate(heard)]
     if pinned:
         parts = [{**part, "collection": None, "route": "documents"} for part in parts[:1]]
     else:
@@ -40,7 +42,7 @@ async def triage(state: State, runtime: Runtime[Context]) -> State:
     return {"parts": parts, "answers": None}  # type: ignore[typeddict-item]
 
 
-def _part(number: int, heard: Heard, context: Context) -> Part:
+def _part(number: int, heard: Heard, label: Label, context: Context) -> Part:
     return Part(
         number=number,
         question=heard.text,
@@ -48,10 +50,12 @@ def _part(number: int, heard: Heard, context: Context) -> Part:
         intent=heard.intent,
         score=heard.score,
         confidence=heard.confidence,
+        by=heard.by,
         place=heard.place,
         collection=context.policy.documents.get(heard.intent),
         in_documents=None,
         tokens=context.tokens.at_most(heard.text, context.policy.tokens_above),
+        label=label,
         route="",
     )
 
@@ -59,33 +63,69 @@ def _part(number: int, heard: Heard, context: Context) -> Part:
 async def _routed(part: Part, collections: Sequence[str], context: Context) -> Part:
     """A part that is nothing in particular is looked for in the documents before it is called general."""
     if part["intent"] == "other":
-        found = await context.finder.find(part["search"], collections, None)
+        found = await context.finder.find(part["search"], collections, None, context.asking)
         part = {**part, "in_documents": found.answered}
     return {**part, "route": route(part, context.policy)}
 
 
 def by_parts(state: State) -> list[Send]:
     """One branch for each part."""
-    return [Send(part["route"], PartState(part=part, collections=state["collections"])) for part in state["parts"]]
+    rest = {"collections": state["collections"], "turns": state.get("turns", [])}
+    return [Send(part["route"], {"part": part, **rest}) for part in state["parts"]]
 
 
 async def small(state: PartState, runtime: Runtime[Context]) -> Answers:
-    chat = runtime.context.chat
-    text = await chat.reply(state["part"]["question"])
-    return _one(_answer(state["part"], runtime.context, text, writer="embedded", model=chat.name, reason=words.CHAT))
+    """The small model, or, without one, small talk from what is at hand."""
+    return await _talked(state, runtime, ["small"])
 
 
 async def large(state: PartState, runtime: Runtime[Context]) -> Answers:
-    """Without a large model, say what would answer this."""
-    return _one(
-        _answer(
-            state["part"],
-            runtime.context,
-            words.general_declined(state["collections"]),
-            abstained=True,
-            reason=words.NEEDS_LARGE,
-            notices=[words.NO_LARGE],
-        )
+    """The large model, or else the small one; without either, say what would answer this."""
+    return await _talked(state, runtime, ["large", "small"])
+
+
+async def _talked(state: PartState, runtime: Runtime[Context], writers: Sequence[Literal["small", "large"]]) -> Answers:
+    """By the first that can. No error handler: it could only send on a Send, and then `compose` would run early."""
+    part, context, before = state["part"], runtime.context, earlier(state)
+    say, reason = saying(state, runtime), words.CHAT if part["intent"] == "smalltalk" else words.GENERAL
+    voices = {"small": context.small, "large": context.large}
+    there = [(name, voice) for name in writers if (voice := voices[name]) is not None]
+    for place, (name, voice) in enumerate(there):
+        try:
+            text = await voice.talk(part["question"], label_of(before), before, context.asking, say)
+        except ModelFailed as failed:
+            left = there[place + 1 :] if context.asking.left else []
+            context.asking.note(words.instead(failed, _next(part, left)))
+            if not left:
+                break
+        else:
+            label, escalated = label_of(before), name == "large"
+            return one(
+                part, context, text, writer=name, model=voice.name, reason=reason, label=label, escalated=escalated
+            )
+    return await _alone(state, context)
+
+
+def _next(part: Part, left: Sequence[object]) -> str:
+    if left:
+        return words.SMALL_INSTEAD
+    return words.FEW_WORDS if part["intent"] == "smalltalk" else words.NOBODY
+
+
+async def _alone(state: PartState, context: Context) -> Answers:
+    """Without any language model."""
+    part = state["part"]
+    if part["intent"] == "smalltalk":
+        text = await context.small_talk.reply(part["question"])
+        return one(part, context, text, writer="embedded", model=context.small_talk.name, reason=words.CHAT)
+    there = context.small or context.large
+    return one(
+        part,
+        context,
+        words.general_unanswered(state["collections"]) if there else words.general_declined(state["collections"]),
+        abstained=True,
+        reason=words.NEEDS_LARGE,
+        notices=[] if there else [words.NO_LARGE],
     )
 
 
@@ -97,12 +137,8 @@ def tool(name: str) -> Box:
         try:
             text, calls = await context.tools[name].answer(part)
         except ToolFailed as failed:
-            return _one(
-                _answer(part, context, str(failed), writer="tool", model=name, reason=words.TOOL_FAILED, abstained=True)
-            )
-        return _one(
-            _answer(part, context, text, writer="tool", model=name, reason=words.TOOL, grounded=True, tools=calls)
-        )
+            return one(part, context, str(failed), writer="tool", model=name, reason=words.TOOL_FAILED, abstained=True)
+        return one(part, context, text, writer="tool", model=name, reason=words.TOOL, grounded=True, tools=calls)
 
     return call
 
@@ -130,7 +166,8 @@ async def compose(state: State) -> State:
         texts.append(text)
         citations += numbered
     whole = "\n\n".join(texts)
-    turn = Turn(question=state["question"], answer=whole, intent=answers[0]["part"]["intent"])
+    label = max((answer["label"] for answer in answers), key=LABELS.index)
+    turn = Turn(question=state["question"], answer=whole, intent=answers[0]["part"]["intent"], label=label)
     return {
         "answer": whole,
         "citations": citations,
@@ -145,86 +182,3 @@ def _renumbered(answer: Answer, numbers: "count[int]") -> tuple[str, list[Cited]
     for old in sorted(new, reverse=True):  # upwards, so that no marker is renumbered twice
         text = text.replace(f"[{old}]", f"[{new[old]}]")
     return text, [{**citation, "n": new[citation["n"]]} for citation in answer["citations"]]
-
-
-# The documents' boxes -------------------------------------------------------------------------------------------------
-
-
-async def retrieve(state: DocumentsState, runtime: Runtime[Context]) -> DocumentsState:
-    """Find the evidence in every collection the asker may read."""
-    part = state["part"]
-    found = await runtime.context.finder.find(part["search"], state["collections"], part["collection"])
-    return {"found": found}  # type: ignore[typeddict-item]
-
-
-def by_evidence(state: DocumentsState, runtime: Runtime[Context]) -> Literal["nothing", "enough"]:
-    part, found = state["part"], state["found"]
-    who = writer(found.answered, part["score"], part["tokens"], found.labels, runtime.context.policy)
-    return "nothing" if who == "abstain" else "enough"
-
-
-async def draft(state: DocumentsState, runtime: Runtime[Context]) -> DocumentsState:
-    written = await runtime.context.small.write(state["part"]["search"], state["found"])
-    return {"draft": written}  # type: ignore[typeddict-item]
-
-
-async def check(state: DocumentsState, runtime: Runtime[Context]) -> DocumentsState:
-    """Hold the draft against the pages it cites."""
-    part, found, written, context = state["part"], state["found"], state["draft"], runtime.context
-    if not is_grounded(written, found.evidence.readings):
-        return {"grounded": False}  # type: ignore[typeddict-item]
-    hard = asks_for_large(part["score"], part["tokens"], context.policy)
-    answer = _answer(
-        part,
-        context,
-        written.text,
-        citations=[
-            Cited(n=n, collection=c.collection, source=c.source, page=c.page, quote=c.quote)
-            for n, c in enumerate(written.citations, 1)
-        ],
-        writer=context.small.kind,
-        model=context.small.name,
-        grounded=True,
-        reason=words.HARD_BUT_LOCAL if hard else words.QUOTED,
-        notices=[*([words.HARD] if hard else []), *([words.beside(found.unknown)] if found.unknown else [])],
-        sent=[passage.text for passage in found.evidence.passages[:5]],
-    )
-    return {"grounded": True, "answers": [answer]}  # type: ignore[typeddict-item]
-
-
-def by_grounding(state: DocumentsState) -> Literal["grounded", "not grounded"]:
-    return "grounded" if state["grounded"] else "not grounded"
-
-
-async def abstain(state: DocumentsState, runtime: Runtime[Context]) -> Answers:
-    """Say that the documents do not answer, and what was looked in."""
-    found = state["found"]
-    return _one(
-        _answer(
-            state["part"],
-            runtime.context,
-            words.not_in_documents(state["collections"], found.unknown),
-            abstained=True,
-            reason=words.UNKNOWN_WORD if found.unknown else words.NOT_ANSWERED,
-            sent=[passage.text for passage in found.evidence.passages[:5]],
-        )
-    )
-
-
-# Answers --------------------------------------------------------------------------------------------------------------
-
-
-def _one(answer: Answer) -> Answers:
-    return {"answers": [answer]}
-
-
-def _answer(part: Part, context: Context, text: str, *, sent: Sequence[str] = (), **known: Any) -> Answer:
-    would = {
-        "input": sum(map(context.tokens.count, [part["question"], *sent])),
-        "output": context.tokens.count(text),
-    }
-    empty = Answer(
-        part=part, text=text, citations=[], writer=None, model=None, grounded=False, escalated=False,
-        abstained=False, reason="", tools=[], notices=[], would=would,
-    )  # fmt: skip
-    return {**empty, **known}  # type: ignore[typeddict-item]

@@ -1,11 +1,14 @@
 """What a run of the graph gives back: the JSON of `tandem ask --json`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from typing_extensions import TypedDict
 
+from graphs import words
 from graphs.state import Answer, Cited, Part, State, ToolCall, Waiting
+from models.asking import Call, Role
+from privacy.content import Text
 
 
 class PartReply(TypedDict):
@@ -66,6 +69,7 @@ def reply(
     thread: str,
     path: Sequence[str],
     ms: float,
+    calls: Sequence[Call],
     prices: Prices,
     exact: bool,
     notices: Sequence[str],
@@ -85,8 +89,8 @@ def reply(
         parts=parts,
         citations=[] if waiting else state["citations"],
         tools=[call for answer in answers for call in answer["tools"]],
-        receipt=_receipt(answers, prices, exact),
-        usage={"small": {"input": 0, "output": 0}, "large": {"input": 0, "output": 0}},
+        receipt=_receipt(answers, calls, prices, exact),
+        usage={"small": _usage(calls, "triage", "small"), "large": _usage(calls, "large")},
         notices=[*notices, *([] if waiting else state["notices"])],
         path=[*path],
         ms={"total": round(ms, 1)},
@@ -101,7 +105,7 @@ def _part(answer: Answer) -> PartReply:
         "grounded": answer["grounded"],
         "escalated": answer["escalated"],
         "abstained": answer["abstained"],
-        "reason": answer["reason"],
+        "reason": words.because(answer["reason"], answer["part"]["by"]),
     }
 
 
@@ -121,16 +125,35 @@ def _unanswered(part: Part) -> PartReply:
     )
 
 
-def _receipt(answers: Sequence[Answer], prices: Prices, exact: bool) -> Receipt:
+def _receipt(answers: Sequence[Answer], calls: Sequence[Call], prices: Prices, exact: bool) -> Receipt:
+    left = [call for call in calls if call.remote and call.sent]
     taken, given = (sum(answer["would"][way] for answer in answers) for way in ("input", "output"))
     return Receipt(
-        sent=False,
-        to=None,
-        tokens=0,
-        cost_usd=0.0,
+        sent=bool(left),
+        to=", ".join(dict.fromkeys(call.model for call in left)) or None,
+        tokens=sum(call.input for call in left),
+        cost_usd=_cost(sum(call.input for call in left), sum(call.output for call in left), prices),
         masked={},
-        passages=[],
+        passages=[*_passages(text for call in left for text in call.sent)],
         all_large_tokens=taken + given,
-        all_large_cost_usd=round((taken * prices[0] + given * prices[1]) / 1e6, 6),
+        all_large_cost_usd=_cost(taken, given, prices),
         estimated=not exact,
     )
+
+
+def _cost(taken: int, given: int, prices: Prices) -> float:
+    return round((taken * prices[0] + given * prices[1]) / 1e6, 6)
+
+
+def _passages(sent: Iterable[Text]) -> Iterator[dict[str, Any]]:
+    """Those among what was sent, each once."""
+    for text in dict.fromkeys(sent):
+        place, comma, page = text.origin.rpartition(", page ")
+        if comma:
+            collection, _, source = place.partition("/")
+            yield {"collection": collection, "source": source, "page": int(page), "label": text.label}
+
+
+def _usage(calls: Sequence[Call], *roles: Role) -> dict[str, int]:
+    asked = [call for call in calls if call.role in roles]
+    return {"input": sum(call.input for call in asked), "output": sum(call.output for call in asked)}

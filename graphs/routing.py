@@ -21,9 +21,10 @@ class Policy:
     mode: Mode = "hybrid"
     score_above: float = 5.0
     tokens_above: int = 4096
-    large: bool = False
-    """Whether a large model can be reached."""
-    internal_may_leave: bool = True
+    small: bool = False
+    """Whether there is a small language model, or only the embedded one."""
+    large_reads: frozenset[str] = frozenset()
+    """The labels of text that the large model may be sent; empty when there is none."""
 
 
 def route(part: Part, policy: Policy) -> str:
@@ -33,7 +34,12 @@ def route(part: Part, policy: Policy) -> str:
         return "ask_back" if intent in policy.needs_place and not part["place"] else intent
     if intent in policy.documents or part["in_documents"]:
         return "documents"
-    return "small" if intent == "smalltalk" else "large"
+    may = may_leave([part["label"]], policy)
+    if intent == "smalltalk":
+        return "large" if policy.mode == "large" and may else "small"
+    if may and (asks_for_large(part["score"], part["tokens"], policy) or not policy.small):
+        return "large"
+    return "small" if policy.small else "large"
 
 
 def writer(
@@ -42,7 +48,7 @@ def writer(
     """Who writes the answer, once the evidence is there."""
     if not answered:
         return "abstain"
-    return "large" if asks_for_large(score, tokens, policy) and policy.large and may_leave(labels, policy) else "small"
+    return "large" if asks_for_large(score, tokens, policy) and may_leave(labels, policy) else "small"
 
 
 def asks_for_large(score: float, tokens: int, policy: Policy) -> bool:
@@ -53,5 +59,10 @@ def asks_for_large(score: float, tokens: int, policy: Policy) -> bool:
 
 
 def may_leave(labels: Sequence[str], policy: Policy) -> bool:
-    """Restricted text never leaves; public may; internal as the settings say."""
-    return all(label == "public" or (label == "internal" and policy.internal_may_leave) for label in labels)
+    """Whether there is a large model that may see all of it."""
+    return bool(policy.large_reads) and policy.large_reads.issuperset(labels)
+
+
+def escalates(labels: Sequence[str], policy: Policy) -> bool:
+    """Whether the large model is asked after a draft of the small one that its pages do not bear out."""
+    return policy.mode == "hybrid" and may_leave(labels, policy)

@@ -5,9 +5,13 @@ from typing import Annotated, Any, Literal
 from langgraph.channels import UntrackedValue
 from typing_extensions import TypedDict
 
+from models.embedded.triage import By
 from models.found import Draft, Found
+from privacy.labels import Label
 
 Writer = Literal["embedded", "small", "large", "tool"]
+Verdict = Literal["grounded", "escalate", "not grounded", "no answer"]
+"""Of a draft: it is said, asked of the large model, replaced by the documents' own words, or none is given."""
 
 
 class Part(TypedDict):
@@ -21,12 +25,16 @@ class Part(TypedDict):
     score: float
     """How hard it is for a small model, 0 to 10."""
     confidence: float
+    by: By
+    """Who decided all this."""
     place: str | None
     collection: str | None
     """Where its intent expects the answer."""
     in_documents: bool | None
     """For a part of no sure intent: whether the documents answered it when they were tried; None when not tried."""
     tokens: int
+    label: Label
+    """The strictest of what its conversation has touched so far; a question in itself is its asker's, and public."""
     route: str
 
 
@@ -63,6 +71,8 @@ class Answer(TypedDict):
     """Why it was answered so, in one sentence."""
     tools: list[ToolCall]
     notices: list[str]
+    label: Label
+    """The strictest of what it was written from."""
     would: dict[str, int]
     """The tokens, `input` and `output`, had this part been sent to a large model."""
 
@@ -73,6 +83,8 @@ class Turn(TypedDict):
     question: str
     answer: str
     intent: str
+    label: Label
+    """The strictest of what it was written from."""
 
 
 class Waiting(TypedDict):
@@ -106,18 +118,24 @@ class State(TypedDict, total=False):
 
 
 class PartState(TypedDict):
-    """What a branch is sent: one part, and the collections its asker may read."""
+    """What a branch is sent: one part, the collections its asker may read, and the conversation before it."""
 
     part: Part
     collections: list[str]
+    turns: list[Turn]
 
 
 class DocumentsState(PartState, total=False):
     """One part on its way through the documents; a thread remembers the answer, not all that was read for it."""
 
     found: Annotated[Found, UntrackedValue]
-    draft: Annotated[Draft, UntrackedValue]
-    grounded: bool
+    draft: Annotated[Draft | None, UntrackedValue]
+    """None: the model that should have written it failed."""
+    by: Writer
+    """Who wrote the draft."""
+    escalated: bool
+    """Whether the large model was asked; it is asked once."""
+    verdict: Verdict
     answers: list[Answer]
 
 

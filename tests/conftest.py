@@ -56,6 +56,10 @@ def encoder(cache: Path) -> Encoder:
     return Encoder(cache / "tandem")
 
 
+NO_MODELS = {"OLLAMA_HOST": "127.0.0.1:9"}
+"""An environment with no key, and an Ollama's address where nothing answers."""
+
+
 @dataclass(frozen=True)
 class Tandem:
     """The real thing over the sample company's documents."""
@@ -76,7 +80,7 @@ class Tandem:
 def tandem(cache: Path, encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Tandem:
     from apps.indexing import index_configured
 
-    parts = Parts(read({}), Places(tmp_path_factory.mktemp("company"), cache / "tandem"))
+    parts = Parts(read({}), Places(tmp_path_factory.mktemp("company"), cache / "tandem"), NO_MODELS)
     index_configured(parts)
     return Tandem(parts)
 
@@ -99,6 +103,7 @@ def run(cache: Path, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")  # where nothing answers, whatever the developer runs
 
     def run(*arguments: str | Path, stdin: str = "") -> Ran:
         out, err = io.StringIO(), io.StringIO()

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 from langgraph.checkpoint.memory import InMemorySaver
@@ -14,8 +13,12 @@ from graphs.routing import Policy
 from graphs.state import Part, ToolCall
 from ingest.evidence import Evidence, Passage, Reading
 from ingest.split import Sentence
+from models.asking import Asking
 from models.embedded.triage import Heard
 from models.found import Citation, Draft, Found
+from models.voice import Said, Say
+from privacy.failures import ModelFailed
+from privacy.labels import Label
 
 
 def heard(text: str, intent: str, score: float = 1.0, place: str | None = None) -> Heard:
@@ -35,9 +38,9 @@ def found(
     sentence: str, page: int = 3, label: str = "internal", answered: bool = True, unknown: Sequence[str] = ()
 ) -> Found:
     """One passage of one sentence, which is the quotation."""
-    row = np.ones((1, 2), np.float32)
-    reading = Reading("401k", "plan.pdf", "plan", "Match", label, [Sentence(sentence, page)], [[]], row, row[0], 1.0)
-    passage = Passage("401k", "plan.pdf", "plan", label, [page], "Match", sentence, 1.0)
+    row, stands = np.ones((1, 2), np.float32), [Sentence(sentence, page)]
+    reading = Reading("401k", "plan.pdf", "plan", "Match", label, stands, [[]], row, row[0], 1.0)
+    passage = Passage("401k", "plan.pdf", "plan", label, [page], "Match", sentence, 1.0, stands)
     citation = Citation("401k", "plan.pdf", page, sentence)
     return Found(Evidence([passage], [reading], Unknown()), sentence, [citation], answered, 0.9, unknown)
 
@@ -55,14 +58,16 @@ class Script:
     draft: Draft | None = None
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
-    async def read(self, message: str, earlier: Sequence[str] = (), whole: bool = False) -> list[Heard]:
+    async def read(
+        self, message: str, earlier: Sequence[str] = (), whole: bool = False, **asked: object
+    ) -> list[Heard]:
         self.asked.append(("triage", message, *earlier))
         return self.parts.get(message, [heard(message, "other")])
 
     def place(self, reply: str) -> str | None:
         return reply.title()
 
-    async def find(self, question: str, collections: Sequence[str], favoured: str | None) -> Found:
+    async def find(self, question: str, collections: Sequence[str], favoured: str | None, asking: Asking) -> Found:
         self.asked.append(("find", question, *collections))
         return self.documents.get(question, NOTHING)
 
@@ -81,11 +86,46 @@ class Script:
 @dataclass(frozen=True)
 class ScriptedWriter:
     draft: Draft | None
-    kind: Literal["embedded"] = "embedded"
     name: str = "scripted"
 
     async def write(self, question: str, found: Found) -> Draft:
         return self.draft or Draft(f"{found.text} [1]", found.citations)
+
+
+@dataclass
+class ScriptedVoice:
+    """A language model that says what it is told to, or fails."""
+
+    name: str
+    said: str | Draft | ModelFailed
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+    """The question, and the passages or the conversation that came with it."""
+
+    async def write(
+        self,
+        question: str,
+        label: Label,
+        passages: Sequence[Passage],
+        earlier: Sequence[Said],
+        asking: Asking,
+        say: Say,
+    ) -> Draft:
+        self.asked.append((question, *(passage.text for passage in passages)))
+        if isinstance(self.said, Draft):
+            return self.said
+        return Draft(self._says(say), [Citation("401k", "plan.pdf", 3, passages[0].text)])
+
+    async def talk(self, question: str, label: Label, earlier: Sequence[Said], asking: Asking, say: Say) -> str:
+        self.asked.append((question, *(turn.answer for turn in earlier)))
+        return self._says(say)
+
+    def _says(self, say: Say) -> str:
+        if isinstance(self.said, ModelFailed):
+            raise self.said
+        text = self.said.text if isinstance(self.said, Draft) else self.said
+        for word in text.split():
+            say(f"{word} ")
+        return text
 
 
 @dataclass(frozen=True)
@@ -119,8 +159,8 @@ def context(script: Script, policy: Policy = POLICY) -> Context:
     return Context(
         triage=script,
         finder=script,
-        small=ScriptedWriter(script.draft),
-        chat=ScriptedChat(script),
+        quoting=ScriptedWriter(script.draft),
+        small_talk=ScriptedChat(script),
         tools={name: ScriptedTool(name, said) for name, said in told.items()},
         tokens=script,
         policy=policy,

@@ -18,7 +18,9 @@ def scripted(conversation: Conversation) -> Opened:
 
 @contextmanager
 def running(opened: Opened, collections: Names = lambda: ["401k", "benefits"]) -> Iterator[str]:
-    config = uvicorn.Config(app(opened, collections), port=0, log_config=None, access_log=False, ws="none")
+    config = uvicorn.Config(
+        app(opened, collections), port=0, loop="asyncio", log_config=None, access_log=False, ws="none"
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -1,18 +1,9 @@
 import asyncio
-import fcntl
 import io
-import os
-import pty
 import re
-import select
-import signal
-import struct
-import subprocess
 import sys
-import termios
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -26,12 +17,14 @@ from graphs.assistant import assistant
 from graphs.context import Context, Tool
 from graphs.conversation import Conversation
 from graphs.routing import Policy
-from graphs.state import Part, ToolCall, Writer
+from graphs.state import Part, ToolCall
 from ingest.errors import IndexUnusable
 from ingest.evidence import Evidence, Reading
 from ingest.split import Sentence
+from models.asking import Asking
 from models.embedded.triage import Heard
 from models.found import Citation, Draft, Found
+from tests.terminal import CTRL_C, CTRL_D, READY, TAB, UP, Typist, at_a_terminal
 
 OPENING = "Answers come from 401k."
 HELLO = "Hello! Answers come from 401k. Type /help for the commands.\n\n"
@@ -50,10 +43,11 @@ class Scripted:
     """How long a slow question takes."""
     earlier: list[Sequence[str]] = field(default_factory=list)
     """What each question was told of those before it."""
-    kind: Writer = "embedded"
     name: str = "embedded"
 
-    async def read(self, message: str, earlier: Sequence[str] = (), whole: bool = False) -> list[Heard]:
+    async def read(
+        self, message: str, earlier: Sequence[str] = (), whole: bool = False, **asked: object
+    ) -> list[Heard]:
         self.earlier.append([*earlier])
         if "slow" in message:
             await asyncio.sleep(self.seconds)
@@ -73,7 +67,7 @@ class Scripted:
     def place(self, reply: str) -> str | None:
         return "Oslo" if "Oslo" in reply else None
 
-    async def find(self, question: str, collections: Sequence[str], favoured: str | None) -> Found:
+    async def find(self, question: str, collections: Sequence[str], favoured: str | None, asking: Asking) -> Found:
         text = HOSTILE if "payday" in question else QUOTE
         reading = Reading(
             collection="401k",
@@ -378,62 +372,18 @@ def test_a_chat_that_is_cancelled_ends() -> None:
 
 # At a terminal
 
-READY = "\x1b[?2004h"
-"""prompt_toolkit listens; pasting is bracketed from here."""
-CTRL_C, CTRL_D, TAB, UP = "\x03", "\x04", "\t", "\x1b[A"
 
-
-def at_a_terminal(history: str, seconds: float) -> None:
+def scripted_chat(history: str, seconds: float) -> None:
     """What the child process of the tests below does."""
-    os.close(os.open(os.ttyname(0), os.O_RDWR))  # its controlling terminal, for Ctrl-C
     code = asyncio.run(run_chat(conversation(Scripted(seconds)), OPENING, Path(history), sys.stdin, sys.stdout))
     print(f"left with {code}")
 
 
-class Typist:
-    """Someone at the other side of a terminal."""
-
-    def __init__(self, side: int) -> None:
-        self._side = side
-        self._seen = ""
-
-    def types(self, keys: str) -> None:
-        os.write(self._side, keys.encode())
-
-    def sees(self, words: str) -> str:
-        """Everything up to those words, escapes and all; they are waited for."""
-        end = time.monotonic() + 30
-        while words not in self._seen:
-            ready, _, _ = select.select([self._side], [], [], end - time.monotonic())
-            assert ready, f"no {words!r} in {self._seen!r}"
-            self._seen += os.read(self._side, 65536).decode("utf-8", "replace")
-        before, _, self._seen = self._seen.partition(words)
-        return before
-
-
 @contextmanager
 def chat_at_a_terminal(history: Path, seconds: float = 0.0) -> Iterator[Typist]:
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-    code = f"from tests.test_chat import at_a_terminal; at_a_terminal({str(history)!r}, {seconds})"
-    child = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        cwd=Path(__file__).parent.parent,
-        env={**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "NO_COLOR": "1"},
-    )
-    os.close(theirs)
-    try:
-        yield Typist(ours)
-        child.wait(30)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-        os.close(ours)
+    code = f"from tests.test_chat import scripted_chat; scripted_chat({str(history)!r}, {seconds})"
+    with at_a_terminal(code) as typist:
+        yield typist
 
 
 def test_ctrl_c_stops_an_answer_and_not_the_program(tmp_path: Path) -> None:

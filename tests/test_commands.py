@@ -175,7 +175,7 @@ def test_the_graph_is_drawn_as_mermaid_and_for_a_terminal(run: Command) -> None:
 def test_doctor_finds_nothing_wrong_with_a_fresh_installation(run: Command, company: list[str]) -> None:
     told = json.loads(run("doctor", "--json", *company).out)["findings"]
     assert {finding["name"]: finding["ok"] for finding in told} == dict.fromkeys(
-        ["python", "packages", "sqlite", "encoder", "tokens", "small model", "large model", "index"], True
+        ["python", "packages", "sqlite", "encoder", "tokens", "small model", "large model", "embedder", "index"], True
     )
 
 

@@ -28,6 +28,7 @@ from apps.wiring import Places
 from graphs import words
 from graphs.reply import Reply
 from ingest.errors import IndexUnusable, Trouble
+from models.asking import Asking
 from models.found import Found
 from tests.conftest import Tandem
 from tests.scripted import NOTHING, Script, conversation, found, heard
@@ -400,7 +401,7 @@ def test_another_sites_page_in_a_browser_here_can_neither_ask_nor_read(header: d
 
 
 class Broken(Script):
-    async def find(self, question: str, collections: Sequence[str], favoured: str | None) -> Found:
+    async def find(self, question: str, collections: Sequence[str], favoured: str | None, asking: Asking) -> Found:
         if question == "boom":
             raise ValueError("the password is hunter2")
         if question == "trouble":
@@ -466,7 +467,7 @@ class Waiting(Script):
     began: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
 
-    async def find(self, question: str, collections: Sequence[str], favoured: str | None) -> Found:
+    async def find(self, question: str, collections: Sequence[str], favoured: str | None, asking: Asking) -> Found:
         if question == "slow":
             self.began.set()
             try:
@@ -490,7 +491,7 @@ def test_a_caller_that_hangs_up_stops_the_run_and_frees_its_thread() -> None:
 
 
 class Numbered(Script):
-    async def find(self, question: str, collections: Sequence[str], favoured: str | None) -> Found:
+    async def find(self, question: str, collections: Sequence[str], favoured: str | None, asking: Asking) -> Found:
         await asyncio.sleep(0.02)
         return found(f"It is {question}.")
 

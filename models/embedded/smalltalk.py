@@ -8,17 +8,15 @@ class SmallTalk:
 
     name = "embedded"
 
-    def __init__(
-        self, topic: Callable[[str], str], collections: Sequence[str], tools: Sequence[str], answers: Mapping[str, str]
-    ) -> None:
-        self._topic, self._answers = topic, answers
-        self._can = _abilities(collections, tools)
+    def __init__(self, topic: Callable[[str], str], can: str, answers: Mapping[str, str]) -> None:
+        self._topic, self._can, self._answers = topic, can, answers
 
     async def reply(self, message: str) -> str:
         return self._answers.get(self._topic(message), "{can}").format(can=self._can)
 
 
-def _abilities(collections: Sequence[str], tools: Sequence[str]) -> str:
+def abilities(collections: Sequence[str], tools: Sequence[str]) -> str:
+    """What this installation can do, in its own words."""
     looks = f"I answer questions from your company's documents ({', '.join(collections)}), with the page I read. "
     uses = f"I also have tools: {', '.join(tools)}. " if tools else ""
     return looks + uses + "Nothing you ask leaves this machine unless the receipt says so."
