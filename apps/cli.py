@@ -113,6 +113,8 @@ def parser() -> argparse.ArgumentParser:
         "--near-misses", action="store_true", help="add questions that the documents almost answer, made by rule"
     )
 
+    command("stats", "Show how the models fared: answers, failures, times, tokens.", "stats")
+
     graph = command("graph", "Draw the state machine.", "graph --ascii", json=False)
     graph.add_argument("--ascii", action="store_true", help="for a terminal, not as mermaid")
 

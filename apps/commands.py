@@ -17,7 +17,7 @@ from apps.indexing import ingest as ingest_files
 from apps.live import watched
 from apps.question import UsageWrong, checked
 from apps.settings import ROOT, Settings, read
-from apps.show import plain, said, show
+from apps.show import plain, said, say, show
 from apps.wiring import Parts, Places, cache_folder
 from graphs.reply import Reply
 from ingest.index import Index, files_in
@@ -245,6 +245,17 @@ def eval(given: Namespace) -> int:
 
     parts = _parts(given)
     return evaluate(parts, given.dir, near_misses=given.near_misses, rows=given.rows, as_json=given.json)
+
+
+def stats(given: Namespace) -> int:
+    from apps.stats import FILE, lines, report
+
+    found = report(_parts(given).places.data / FILE)
+    if given.json:
+        _print_json(found)
+    else:
+        say(lines(found), sys.stdout)
+    return DONE
 
 
 def graph(given: Namespace) -> int:

@@ -25,6 +25,7 @@ from apps.http import misshapen, shown
 from apps.question import UsageWrong, checked
 from graphs.reply import Reply
 from graphs.state import Turn
+from graphs.words import WITHDRAWN
 from privacy.labels import Label
 
 Names = Callable[[], Sequence[str]]
@@ -178,6 +179,7 @@ def turns_of(messages: Sequence[Message], label: Label) -> list[Turn]:
             turns.append(Turn(question=message["content"], answer="", intent="", label="public"))
         elif message["role"] == "assistant" and turns:
             before = turns[-1]
-            answer = f"{before['answer']}\n\n{message['content']}".strip()
+            said = message["content"].rpartition(WITHDRAWN)[2]
+            answer = f"{before['answer']}\n\n{said.strip()}".strip()
             turns[-1] = Turn(question=before["question"], answer=answer, intent="", label=label)
     return turns

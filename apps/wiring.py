@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from apps.settings import SHIPPED, Settings, SettingsWrong
+from apps.stats import FILE, Recorder
 from apps.tools import CalculatorTool, WeatherTool
 from graphs.assistant import assistant
 from graphs.context import Context, Tool, Triage
@@ -268,6 +269,10 @@ class Parts:
         """A question's time begins."""
         return Asking(time.monotonic() + self.settings.models.deadline)
 
+    def recorder(self) -> Recorder:
+        """Counts how the models fare, for `tandem stats`."""
+        return Recorder(self.places.data / FILE)
+
     @cached_property
     def context(self) -> Context:
         return Context(
@@ -297,6 +302,7 @@ class Parts:
             threads.serde = strict
             await self._check(threads)
             gc.freeze()  # what is loaded by now stays; a question need not wait while it is looked through
+            recorder = self.recorder()
             try:
                 yield Conversation(
                     assistant(self.tools, threads),
@@ -304,8 +310,10 @@ class Parts:
                     context,
                     self.searched,
                     (self.settings.prices.input, self.settings.prices.output),
+                    recorder.record,
                 )
             finally:
+                recorder.close()
                 for endpoints in self._asked:
                     await endpoints.close()
 

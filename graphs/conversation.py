@@ -3,8 +3,8 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakValueDictionary
@@ -77,11 +77,12 @@ class Conversation:
         context: Context,
         collections: Callable[[], Sequence[str]],
         prices: Prices,
+        record: Callable[[Asking], None] = lambda asking: None,
     ) -> None:
         if not isinstance(kept.checkpointer, BaseCheckpointSaver):
             raise TypeError("a kept graph has somewhere to keep its threads")
         self._kept, self._threads, self._passing, self._context = kept, kept.checkpointer, passing, context
-        self._collections, self._prices = collections, prices
+        self._collections, self._prices, self._record = collections, prices, record
         # LangGraph lets two runs on one thread lose a turn.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -97,37 +98,39 @@ class Conversation:
         self, question: str, thread: str | None = None, collection: str | None = None
     ) -> AsyncGenerator[Event]:
         """Steps as they are done, then the reply; the thread has it before it is told, and nothing if it never is."""
-        new, thread, asking = thread is None, thread or uuid.uuid4().hex, self._asking()
+        new, thread = thread is None, thread or uuid.uuid4().hex
         lock = self._locks.setdefault(thread, asyncio.Lock())
         async with lock:
-            waiting = None if new else await self._waiting(thread)
-            replies = waiting is not None and not await self._is_new(question, asking)
-            asked: Any = Command(resume=question) if replies else self._asked(question, collection)
-            notices = [words.DROPPED] if waiting is not None and not replies else []
-            held = Held(self._threads)
-            graph = self._kept.copy({"checkpointer": held})
-            # Closed with this one, so that the next question waits until it has ended.
-            async with aclosing(self._run(graph, asked, question, thread, asking, notices)) as events:
-                async for event in events:
-                    if not isinstance(event, Step | Words):
-                        await held.keep()
-                    yield event
+            with self._asking() as asking:
+                waiting = None if new else await self._waiting(thread)
+                replies = waiting is not None and not await self._is_new(question, asking)
+                asked: Any = Command(resume=question) if replies else self._asked(question, collection)
+                notices = [words.DROPPED] if waiting is not None and not replies else []
+                held = Held(self._threads)
+                graph = self._kept.copy({"checkpointer": held})
+                # Closed with this one, so that the next question waits until it has ended.
+                async with aclosing(self._run(graph, asked, question, thread, asking, notices)) as events:
+                    async for event in events:
+                        if not isinstance(event, Step | Words):
+                            await held.keep()
+                        yield event
 
     async def run_in_passing(
         self, question: str, collection: str | None = None, history: Sequence[Turn] = ()
     ) -> AsyncGenerator[Event]:
-        thread, asking = uuid.uuid4().hex, self._asking()
+        thread = uuid.uuid4().hex
         try:
-            asked: Any = {**self._asked(question, collection), "turns": [*history]}
-            if history and history[-1]["answer"] == words.WHICH_PLACE and not await self._is_new(question, asking):
-                # What waits is lost with each thread, so the question that waited is asked again before its reply.
-                *earlier, before = history
-                waited = {**self._asked(before["question"], collection), "turns": earlier}
-                again = await _last(self._run(self._passing, waited, before["question"], thread, asking))
-                asked = Command(resume=question) if again["waiting"] else asked
-            async with aclosing(self._run(self._passing, asked, question, thread, asking)) as events:
-                async for event in events:
-                    yield event
+            with self._asking() as asking:
+                asked: Any = {**self._asked(question, collection), "turns": [*history]}
+                if history and history[-1]["answer"] == words.WHICH_PLACE and not await self._is_new(question, asking):
+                    # What waits is lost with each thread, so the question that waited is asked again before its reply.
+                    *earlier, before = history
+                    waited = {**self._asked(before["question"], collection), "turns": earlier}
+                    again = await _last(self._run(self._passing, waited, before["question"], thread, asking))
+                    asked = Command(resume=question) if again["waiting"] else asked
+                async with aclosing(self._run(self._passing, asked, question, thread, asking)) as events:
+                    async for event in events:
+                        yield event
         finally:
             saver = self._passing.checkpointer
             if isinstance(saver, InMemorySaver):
@@ -163,8 +166,14 @@ class Conversation:
         exact = self._context.tokens.exact
         yield reply(state, run.waiting, thread, run.path, ms, asking.calls, self._prices, exact, told)
 
-    def _asking(self) -> Asking:
-        return Asking(time.monotonic() + self._context.seconds)
+    @contextmanager
+    def _asking(self) -> Iterator[Asking]:
+        """A question's journal, recorded when it is done, also when it was stopped or has failed."""
+        asking = Asking(time.monotonic() + self._context.seconds)
+        try:
+            yield asking
+        finally:
+            self._record(asking)
 
     async def _waiting(self, thread: str) -> Interrupt | None:
         snapshot = await self._kept.aget_state({"configurable": {"thread_id": thread}})

@@ -125,9 +125,11 @@ async def _written(
     """The model's draft, or none, said with what happens instead."""
     said, asking = earlier(state), runtime.context.asking
     question, label = state["part"]["search"], label_of(said)
-    draft = None
+    draft, say = None, saying(state, runtime)
+    if "draft" in state:  # what another model wrote does not count
+        say(None)
     try:
-        draft = await voice.write(question, label, _given(state), said, asking, saying(state, runtime))
+        draft = await voice.write(question, label, _given(state), said, asking, say)
     except ModelFailed as failed:
         asking.note(words.instead(failed, instead if asking.left else words.OWN_WORDS))
     return {"draft": draft, "by": by}  # type: ignore[typeddict-item]
