@@ -34,11 +34,9 @@ def chat(given: Namespace) -> int:
         parts = _parts(given)  # a model has come: look again
     index_configured(parts)
 
-    # While the first question is typed.
-    Thread(target=parts.tokens.load, daemon=True).start()
-
     async def talk() -> int:
         async with parts.conversation() as conversation:
+            Thread(target=parts.warm, daemon=True).start()  # while the first question is typed
             return await run_chat(conversation, parts.opening(), parts.places.data / "history", sys.stdin, sys.stdout)
 
     return asyncio.run(talk())
@@ -232,7 +230,6 @@ def serve(given: Namespace) -> int:
 
     parts = _parts(given)
     index_configured(parts)
-    parts.tokens.load()
     return run(
         parts,
         given.host or parts.settings.server.host,

@@ -77,7 +77,7 @@ def opened(parts: Parts, folder: Path) -> Opened:
 async def measured(over: Opened, with_near_misses: bool = False) -> Report:
     """Ask every question of the set; its conversations are kept nowhere."""
     with TemporaryDirectory() as threads:
-        parts = Parts(over.parts.settings, Places(Path(threads), over.parts.places.cache))
+        parts = Parts(over.parts.settings, Places(Path(threads), over.parts.places.cache), over.parts.environ)
         parts.encoder, parts.index, parts.retriever = over.parts.encoder, over.parts.index, over.parts.retriever
         async with parts.conversation() as conversation:
             assistant = Assistant(parts, conversation, over.pinned)
@@ -152,7 +152,9 @@ def _over_documents(parts: Parts, folder: Path, name: str) -> tuple[Parts, str, 
         raise Trouble("The set's documents folder is empty.", str(folder), "Add .pdf, .md or .txt files, or remove it.")
     kept = parts.places.cache / "evals" / _fingerprint(files, name, parts.encoder.name, parts.embedder_name)
     collections = [Collection(name=name, path=folder.resolve())]
-    over = Parts(parts.settings.model_copy(update={"collections": collections}), Places(kept, parts.places.cache))
+    over = Parts(
+        parts.settings.model_copy(update={"collections": collections}), Places(kept, parts.places.cache), parts.environ
+    )
     over.encoder = parts.encoder
     there = {row.source for row in over.index.store.documents(name)} == files.keys()
     done = [] if there else ingest_files(over, files, name)

@@ -291,6 +291,7 @@ def serve(parts: "Parts", host: str, port: int) -> int:
 
 async def _serve(parts: "Parts", listener: socket.socket) -> None:
     async with parts.conversation() as conversation:
+        await asyncio.to_thread(parts.warm)
         api = app(lambda: nullcontext(conversation), parts.searched, parts.strictest)
         config = uvicorn.Config(
             api, log_config=None, access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=5

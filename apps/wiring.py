@@ -5,9 +5,9 @@ import os
 import sqlite3
 import time
 import tomllib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -38,7 +38,7 @@ from models.tokens import Tokens
 from models.triage import Cascade, SmallTriage
 from models.voice import Voice
 from privacy.failures import ModelFailed, unreachable
-from privacy.gate import Door, Endpoint, Gate
+from privacy.gate import Door, Endpoint, Gate, untraced
 from privacy.labels import LABELS, Label, strictest
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Parts:
     """The concrete parts, each built when first asked for."""
 
     def __init__(self, settings: Settings, places: Places, environ: Mapping[str, str] = os.environ) -> None:
-        self.settings, self.places, self._environ = settings, places, environ
+        self.settings, self.places, self.environ = settings, places, environ
         self._embedders: dict[str, Nomic] = {}
         self._asked: list[Endpoints] = []
 
@@ -134,7 +134,7 @@ class Parts:
     @cached_property
     def catalog(self) -> Catalog:
         models, privacy = self.settings.models, self.settings.privacy
-        return Catalog(self._environ, address(self._environ), privacy.private, models.context)
+        return Catalog(self.environ, address(self.environ), privacy.private, models.context)
 
     @cached_property
     def ollama(self) -> Ollama | None:
@@ -154,8 +154,9 @@ class Parts:
         """In the order in which they are asked; none is an empty list."""
         given = self.settings.models.large
         if given == "auto":
-            given = self.catalog.automatic_large()
-        return [name for name in ([given] if isinstance(given, str) else given) if name != "none"]
+            with _as_settings():
+                given = self.catalog.automatic_large()
+        return [name for name in ([given] if isinstance(given, str) else given) if name not in ("embedded", "none")]
 
     @cached_property
     def embedder_name(self) -> str:
@@ -216,10 +217,8 @@ class Parts:
         return made
 
     def _endpoint(self, name: str) -> Endpoint:
-        try:
+        with _as_settings():
             endpoint = self.catalog.endpoint(name)
-        except NoSuchModel as wrong:
-            raise SettingsWrong(wrong.what, wrong.value, wrong.do) from wrong
         if endpoint.wire == "here":
             return replace(endpoint, context=_context_here(endpoint))
         if endpoint.wire != "ollama" or self.ollama is None:
@@ -253,6 +252,12 @@ class Parts:
         """The collections that there are to search, the configured ones first."""
         configured = [collection.name for collection in self.settings.collections]
         return [*dict.fromkeys([*configured, *self.index.store.collections()])]
+
+    def warm(self) -> None:
+        """What is not needed for an answer here, and takes long to load."""
+        self.tokens.load()
+        for endpoints in self._asked:
+            endpoints.load()
 
     def strictest(self) -> Label:
         """Of all the labels that documents here have."""
@@ -297,7 +302,10 @@ class Parts:
         strict = JsonPlusSerializer(allowed_msgpack_modules=None)
         with ThreadPoolExecutor(1) as beside:
             beside.submit(self.index.open)  # while the encoder opens; what goes wrong is said when it is searched
+            if self.small is not None:
+                beside.submit(self._small.load)
             context = self.context
+        untraced()
         async with AsyncSqliteSaver.from_conn_string(str(self.places.data / "threads.sqlite")) as threads:
             threads.serde = strict
             await self._check(threads)
@@ -326,6 +334,15 @@ class Parts:
                 str(self.places.data / "threads.sqlite"),
                 "If the file is damaged, move it away: only earlier conversations are in it.",
             ) from error
+
+
+@contextmanager
+def _as_settings() -> Iterator[None]:
+    """A model's wrong name is a wrong setting."""
+    try:
+        yield
+    except NoSuchModel as wrong:
+        raise SettingsWrong(wrong.what, wrong.value, wrong.do) from wrong
 
 
 def _context_here(endpoint: Endpoint) -> int:

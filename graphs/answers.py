@@ -8,7 +8,7 @@ from langgraph.runtime import Runtime
 from graphs.context import Context
 from graphs.state import Answer, Answers, Part, PartState, Turn
 from models.voice import Said
-from privacy.labels import LABELS, Label
+from privacy.labels import LABELS, Label, strictest
 
 
 def one(part: Part, context: Context, text: str, *, sent: Sequence[str] = (), **known: Any) -> Answers:
@@ -36,7 +36,7 @@ def said(turns: Sequence[Turn]) -> list[Said]:
 
 def label_of(turns: Sequence[Said]) -> Label:
     """The strictest of the conversation; a question in itself is public, for it is its asker's to send."""
-    return max((turn.label for turn in turns), key=LABELS.index, default="public")
+    return strictest(["public", *(turn.label for turn in turns)])
 
 
 def saying(state: PartState, runtime: Runtime[Context]) -> Callable[[str | None], None]:

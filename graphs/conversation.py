@@ -181,7 +181,8 @@ class Conversation:
 
     async def _is_new(self, message: str, asking: Asking) -> bool:
         """Whether a message that might be the awaited reply is plainly a question of its own."""
-        heard = await self._context.triage.read(message, asking=asking)
+        # In a conversation that is not looked at here: it counts as the strictest.
+        heard = await self._context.triage.read(message, asking=asking, label="restricted")
         other_business = heard[0].intent not in ("weather", "smalltalk", "other")
         return other_business or len(heard) > 1 or (message.rstrip().endswith("?") and len(message.split()) > 3)
 

@@ -15,7 +15,7 @@ from ingest.evidence import Passage
 from models.found import Draft
 from models.voice import READ
 from privacy.failures import ModelFailed
-from privacy.labels import LABELS
+from privacy.labels import Label, as_label, strictest
 
 
 async def retrieve(state: DocumentsState, runtime: Runtime[Context]) -> DocumentsState:
@@ -83,7 +83,7 @@ async def check(state: DocumentsState, runtime: Runtime[Context]) -> DocumentsSt
         escalated=by == "large",
         reason=_reason(by, hard and context.large is None),
         notices=[*notices, *([words.beside(found.unknown)] if found.unknown else [])],
-        label=max(_labels(state), key=LABELS.index),
+        label=_label_of_answer(written, state),
         sent=[passage.text for passage in _given(state)],
     )
     return {"verdict": verdict, **answers}  # type: ignore[typeddict-item]
@@ -117,6 +117,14 @@ def _given(state: DocumentsState) -> Sequence[Passage]:
 def _labels(state: DocumentsState) -> list[str]:
     """Of all that a writer would be told: passages, and the conversation before."""
     return [state["part"]["label"], *(passage.label for passage in _given(state))]
+
+
+def _label_of_answer(written: Draft, state: DocumentsState) -> Label:
+    """The strictest of what a writer was told, and of what is quoted from beyond that."""
+    cited = {(citation.collection, citation.source) for citation in written.citations}
+    readings = state["found"].evidence.readings
+    quoted = [reading.label for reading in readings if (reading.collection, reading.source) in cited]
+    return strictest(map(as_label, [*_labels(state), *quoted]))
 
 
 async def _written(

@@ -14,7 +14,7 @@ from graphs.routing import route
 from graphs.state import Answer, Answers, Cited, Part, PartState, State, Turn, Waiting
 from models.embedded.triage import Heard
 from privacy.failures import ModelFailed
-from privacy.labels import LABELS, Label
+from privacy.labels import Label, strictest
 
 REMEMBERED = 6
 """Turns that a thread keeps for its follow-ups."""
@@ -166,7 +166,7 @@ async def compose(state: State) -> State:
         texts.append(text)
         citations += numbered
     whole = "\n\n".join(texts)
-    label = max((answer["label"] for answer in answers), key=LABELS.index)
+    label = strictest(answer["label"] for answer in answers)
     turn = Turn(question=state["question"], answer=whole, intent=answers[0]["part"]["intent"], label=label)
     return {
         "answer": whole,

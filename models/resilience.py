@@ -11,7 +11,7 @@ from models.asking import Asking, Call, Role
 from models.model import Schema
 from privacy.content import Message, label_of, texts
 from privacy.failures import DEAD, ModelFailed, cut, filtered, garbage, silent, stopped
-from privacy.gate import LONGEST, QUIET, WRITES, Door, Piece
+from privacy.gate import LONGEST, QUIET, WRITES, Door, Piece, load
 from privacy.labels import Label
 
 WINDOW = 15
@@ -107,6 +107,11 @@ class Endpoints:
 
     def admits(self, label: Label) -> bool:
         return any(door.admits(label) for door in self._doors)
+
+    def load(self) -> None:
+        """What a first question would have to wait for."""
+        for door in self._doors:
+            load(door.endpoint.wire)
 
     async def close(self) -> None:
         for door in self._doors:
@@ -301,7 +306,8 @@ class _Trace:
         self.begun = True
         self.characters += len(piece.text)
         self.written += piece.text
-        self.done = piece.done or self.done
+        if self.done != "refusal":  # a stream that refuses then stops as any other
+            self.done = piece.done or self.done
         self.input, self.output = piece.input or self.input, piece.output or self.output
 
     def lost_some(self) -> bool:

@@ -16,7 +16,7 @@ from models.resilience import Endpoints
 from privacy.content import Message, Text
 from privacy.failures import DEAD, ModelFailed
 from privacy.gate import WRITES
-from privacy.labels import Label
+from privacy.labels import Label, as_label
 
 READ = 5
 """Passages that a writer is given."""
@@ -193,7 +193,6 @@ def _turns(earlier: Sequence[Said]) -> list[Message]:
 
 
 def _given(number: int, passage: Passage) -> Text:
-    # Labels are checked when documents are ingested; one that is not known is the strictest.
-    label: Label = passage.label if passage.label in ("public", "internal") else "restricted"  # type: ignore[assignment]
+    label = as_label(passage.label)
     origin = f"{passage.collection}/{passage.source}, page {passage.page}"
     return Text(f"{passage_head(number, passage.source, passage.page, passage.heading)}\n{passage.text}", label, origin)

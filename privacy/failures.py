@@ -1,10 +1,10 @@
 """The ways in which a model call fails, each with its own plain sentence."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
 from typing import Any, Literal
 
 from ingest.errors import Trouble
@@ -34,17 +34,26 @@ class ModelFailed(Trouble):
         """Seconds after which the same request can succeed; None when it cannot."""
 
 
-@cache
-def of_clients() -> tuple[type[Exception], ...]:
-    """What the clients raise: errors of their own, and those that they stumble into over an answer that is none."""
-    from httpx import HTTPError, InvalidURL
-    from httpx2 import HTTPError as OpenAIsHTTPError
-    from langchain_core.exceptions import LangChainException
-    from ollama import ResponseError
-    from openai import OpenAIError
+STUMBLED = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError)
+"""What the clients fall over when an answer is none."""
 
-    stumbled = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError)
-    return (HTTPError, InvalidURL, OpenAIsHTTPError, LangChainException, ResponseError, OpenAIError, *stumbled)
+
+def of_clients() -> tuple[type[Exception], ...]:
+    """What the clients raise; one that is not loaded has raised nothing, and takes longer to load than a question."""
+    from httpx import HTTPError, InvalidURL
+    from langchain_core.exceptions import LangChainException
+
+    kinds = [HTTPError, InvalidURL, LangChainException, *STUMBLED]
+    if "ollama" in sys.modules:
+        from ollama import ResponseError
+
+        kinds.append(ResponseError)
+    if "openai" in sys.modules:
+        from httpx2 import HTTPError as OpenAIsHTTPError
+        from openai import OpenAIError
+
+        kinds += [OpenAIError, OpenAIsHTTPError]
+    return tuple(kinds)
 
 
 def explained(error: BaseException, name: str, host: str, pull: str = "") -> ModelFailed:

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -105,6 +106,14 @@ def untraced() -> None:
     configure(enabled=False)
 
 
+def load(wire: Wire) -> None:
+    """Its client's code, which takes longer to load than most questions to answer."""
+    if wire == "ollama":
+        import langchain_ollama  # noqa: F401
+    elif wire != "here":
+        import langchain_openai  # noqa: F401
+
+
 class Gate:
     """Opens doors, under the settings of one installation."""
 
@@ -165,7 +174,7 @@ class Door:
             async with aclosing(self._client(schema).astream(said)) as chunks:
                 async for chunk in chunks:
                     yield _piece(chunk)
-        except Trouble:
+        except (Trouble, asyncio.CancelledError, GeneratorExit):  # before the clients' errors are looked up
             raise
         except of_clients() as error:
             # Its text may repeat what was sent, or the key: neither is to be printed with what it becomes here.
@@ -240,13 +249,17 @@ def _timeout(quiet: float = QUIET) -> Any:
 def _openai(endpoint: Endpoint) -> "BaseChatModel":
     from langchain_openai import ChatOpenAI
 
-    return ChatOpenAI(model=endpoint.model, base_url=endpoint.url, api_key=_key(endpoint), **_common(endpoint))
+    hearing = _that_hears_refusals(ChatOpenAI)
+    client: BaseChatModel = hearing(
+        model=endpoint.model, base_url=endpoint.url, api_key=_key(endpoint), **_common(endpoint)
+    )
+    return client
 
 
 def _azure(endpoint: Endpoint) -> "BaseChatModel":
     from langchain_openai import AzureChatOpenAI
 
-    return AzureChatOpenAI(
+    client: BaseChatModel = _that_hears_refusals(AzureChatOpenAI)(
         azure_deployment=endpoint.model,
         azure_endpoint=endpoint.url,
         api_version=endpoint.version,
@@ -255,6 +268,22 @@ def _azure(endpoint: Endpoint) -> "BaseChatModel":
         azure_ad_token=None,  # else one in the environment would go before the key
         **_common(endpoint),
     )
+    return client
+
+
+@cache
+def _that_hears_refusals(client: Any) -> Any:
+    """LangChain drops a refusal that is streamed, and what is left is an empty answer."""
+
+    class Hears(client):  # type: ignore[misc]
+        def _convert_chunk_to_generation_chunk(self, chunk: dict[str, Any], *rest: Any) -> Any:
+            made = super()._convert_chunk_to_generation_chunk(chunk, *rest)
+            for choice in chunk.get("choices") or []:
+                if made is not None and (refusal := (choice["delta"] or {}).get("refusal")):
+                    made.message.additional_kwargs["refusal"] = refusal
+            return made
+
+    return Hears
 
 
 def _common(endpoint: Endpoint) -> dict[str, Any]:

@@ -299,7 +299,9 @@ def test_without_its_embedder_an_index_answers_by_words_and_says_so(
     assert time.monotonic() - began < 3
     assert found.text == "A permit costs 40 dollars a month."
     told = SENTENCES[fault].format(host=server.url.removeprefix("http://"))
-    assert asking.notices == [f"{told}, so the documents were searched by words alone."]
+    assert [notice.partition(", so the documents were searched by words alone.")[0] for notice in asking.notices] == [
+        told
+    ]
     assert office.answers()[0][0] == "A permit costs 40 dollars a month."
 
 
@@ -331,7 +333,8 @@ def test_a_question_without_time_left_does_not_ask(moved: Path, encoder: Encoder
 def test_an_embedder_that_is_not_connected_is_a_notice(moved: Path, encoder: Encoder) -> None:
     asking = Asking()
     assert Office(moved, encoder).find(QUESTIONS[0], asking).text == "A permit costs 40 dollars a month."
-    assert asking.notices == ["That embedder is not connected, so the documents were searched by words alone."]
+    told = "That embedder is not connected, so the documents were searched by words alone. Connect it."
+    assert asking.notices == [told]
 
 
 def test_a_question_whose_index_moves_meanwhile_is_asked_in_the_new_space(office: Office, server: Ollama) -> None:

@@ -30,6 +30,8 @@ from graphs.state import Turn
 from models.embedded.encoder import Encoder
 from models.model import whole
 from models.ollama import look
+from models.resilience import Endpoints
+from models.voice import Voice
 from privacy.content import Message, Text
 from privacy.failures import ModelFailed
 from privacy.gate import Door, Endpoint, Gate, Whom
@@ -37,8 +39,9 @@ from privacy.labels import LABELS, Label
 from tests.conftest import Command
 from tests.ollama_wire import Ollama, ollama
 from tests.openai_wire import OpenAI, openai
+from tests.scripted import POLICY, Script, conversation, found, heard
 from tests.server_running import running
-from tests.wire import Exchange, Request, asks_for_json, cuts, fails, half, instead, redirects, says
+from tests.wire import Behaviour, Exchange, Request, asks_for_json, cuts, fails, half, instead, redirects, says
 
 KEY = SecretStr("k")
 
@@ -239,17 +242,22 @@ def test_what_a_client_says_of_its_failure_is_not_printed_with_it() -> None:
             assert word not in "".join(traceback.format_exception(failed.value))
 
 
+def _forgets() -> None:
+    """LangSmith remembers what it once read in the environment."""
+    get_env_var.cache_clear()  # type: ignore[attr-defined]
+
+
 def test_a_tracing_key_in_the_environment_traces_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "LANGSMITH_TRACING_V2"):
         monkeypatch.setenv(variable, "true")
-    get_env_var.cache_clear()
+    _forgets()
     langsmith.configure(enabled=None)
     try:
         before = tracing_is_enabled()
         Gate()
         assert (before, tracing_is_enabled()) == (True, False)
     finally:
-        get_env_var.cache_clear()
+        _forgets()
 
 
 # The whole assistant --------------------------------------------------------------------------------------------------
@@ -376,7 +384,7 @@ def _cites(request: Request) -> str:
     return f"{sentences[-1].rstrip('.')} [1]." if sentences else "Because it is so."
 
 
-ANSWERS = [
+ANSWERS: list[Behaviour] = [
     says(_cites), says(_cites), says(_echoes), says("It is 77 percent [1]."), says("NOT IN THE PASSAGES"),
     says("Nobody knows [9]."), says(""), half("length"), half("content_filter"), fails("filtered"),
     instead(refusal="No."), cuts(), fails("broken"),
@@ -389,6 +397,9 @@ def _heard(request: Request) -> str:
     return json.dumps({"parts": [{"text": message, "intent": "other", "score": 9, "place": None}]})
 
 
+TRIAGES: list[Behaviour] = [says(_heard), says(_echoes), says("{"), fails("broken")]
+
+
 @dataclass
 class Whims:
     """Models that do this or that."""
@@ -397,7 +408,8 @@ class Whims:
 
     async def __call__(self, exchange: Exchange) -> None:
         if asks_for_json(exchange.request):
-            return await self.chance.choice([says(_heard), says(_echoes), says("{"), fails("broken")])(exchange)
+            await self.chance.choice(TRIAGES)(exchange)
+            return
         await self.chance.choice(ANSWERS)(exchange)
 
 
@@ -466,11 +478,8 @@ def _ask_at_random(larkspur: Larkspur, seed: int, rounds: int) -> tuple[list[Rep
 
 
 def _runs(larkspur: Larkspur, runs: int, each: int) -> None:
-    replies, near, far = [], [], []
-    for seed in range(runs // each):
-        new = _ask_at_random(larkspur, seed, each)
-        for all_of_them, some in zip((replies, near, far), new, strict=True):
-            all_of_them += some  # type: ignore[arg-type]
+    told = [_ask_at_random(larkspur, seed, each) for seed in range(runs // each)]
+    replies, near, far = ([one for some in every for one in some] for every in zip(*told, strict=True))
     assert len(replies) == runs
     # It was near, and much of the rest was far: the test sees what leaves.
     assert words(near, "hush") == {"hushquill", "hushlark", "hushfinch", "hushwren"}
@@ -551,3 +560,24 @@ def test_over_http_it_is_the_same(larkspur: Larkspur, wires: Wires) -> None:
     assert "hush" in told
     assert _left(far) == (set(), True)
     assert len(far.seen) == before
+
+
+def test_what_was_quoted_from_beyond_the_passages_that_a_writer_reads_keeps_its_label() -> None:
+    """Whoever quotes reads more sections than a model is given passages."""
+    secret, other = found("The severance is three years, says hushwren.", label="restricted"), found("Parking is free.")
+    quoted = replace(secret, evidence=replace(secret.evidence, passages=[*other.evidence.passages] * 5))
+    script = Script({"pay?": [heard("pay?", "401k")], "why?": [heard("why?", "other", 9.0)]}, {"pay?": quoted})
+    with openai() as far:
+        model = Endpoints([Gate().door(replace(FAR, url=f"{far.url}/v1"))], len)
+        policy = replace(POLICY, large_reads=frozenset({"public", "internal"}))
+        talking = conversation(script, policy, large=Voice(model, "large", "quote documents", 5.0))
+
+        async def ask() -> list[Reply]:
+            try:
+                return [await talking.ask(question, "thread") for question in ("pay?", "why?")]
+            finally:
+                await model.close()
+
+        first, _ = asyncio.run(ask())
+        assert "hushwren" in first["answer"]
+        assert words(far.seen, "hush") == set()

@@ -85,7 +85,8 @@ class EmbeddedFinder:
         try:
             vector = await self._embedders(space.name).query(question, space.size, asking)
         except Trouble as trouble:
-            asking.note(f"{trouble.what.rstrip('.')}, so the documents were searched by words alone.")
+            said = f"{trouble.what.rstrip('.')}, so the documents were searched by words alone. {trouble.do or ''}"
+            asking.note(said.strip())
             return Wide(space, None)
         return Wide(space, vector)
 
