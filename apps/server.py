@@ -298,6 +298,7 @@ async def _serve(parts: "Parts", listener: socket.socket) -> None:
         )
         address = _address(listener)
         print(f"Tandem answers at {address}/assistant; to chat in a browser: {address}/assistant/chat/playground/")
+        print(parts.opening())
         print("Ctrl-C stops it.", flush=True)
         await uvicorn.Server(config).serve(sockets=[listener])
 

@@ -10,7 +10,7 @@ from graphs.answers import earlier, label_of, one, saying
 from graphs.check import is_grounded
 from graphs.context import Context, Voice
 from graphs.routing import asks_for_large, escalates, writer
-from graphs.state import Answers, Cited, DocumentsState, Verdict, Writer
+from graphs.state import Answers, Cited, DocumentsState, Verdict
 from ingest.evidence import Passage
 from models.found import Draft
 from models.voice import READ
@@ -56,7 +56,7 @@ def by_draft(state: DocumentsState) -> Literal["written", "failed"]:
 async def quote(state: DocumentsState, runtime: Runtime[Context]) -> DocumentsState:
     """The documents' own words, without a language model."""
     written = await runtime.context.quoting.write(state["part"]["search"], state["found"])
-    return {"draft": written, "by": "embedded"}  # type: ignore[typeddict-item]
+    return {"draft": written, "by": "embedded", "model": runtime.context.quoting.name}  # type: ignore[typeddict-item]
 
 
 async def check(state: DocumentsState, runtime: Runtime[Context]) -> DocumentsState:
@@ -65,7 +65,7 @@ async def check(state: DocumentsState, runtime: Runtime[Context]) -> DocumentsSt
     verdict = _verdict(state, context)
     if verdict != "grounded":
         if verdict == "not grounded":
-            context.asking.note(words.not_borne_out(_name(by, context)))
+            context.asking.note(words.not_borne_out(state["model"]))
         return {"verdict": verdict}  # type: ignore[typeddict-item]
     hard = not state.get("escalated") and asks_for_large(part["score"], part["tokens"], context.policy)
     notices = [_why_local(context)] if hard else []
@@ -78,7 +78,7 @@ async def check(state: DocumentsState, runtime: Runtime[Context]) -> DocumentsSt
             for n, c in enumerate(written.citations, 1)
         ],
         writer=by,
-        model=_name(by, context),
+        model=state["model"],
         grounded=True,
         escalated=by == "large",
         reason=_reason(by, hard and context.large is None),
@@ -128,7 +128,7 @@ def _label_of_answer(written: Draft, state: DocumentsState) -> Label:
 
 
 async def _written(
-    by: Writer, voice: Voice, state: DocumentsState, runtime: Runtime[Context], instead: str
+    by: Literal["small", "large"], voice: Voice, state: DocumentsState, runtime: Runtime[Context], instead: str
 ) -> DocumentsState:
     """The model's draft, or none, said with what happens instead."""
     said, asking = earlier(state), runtime.context.asking
@@ -140,7 +140,7 @@ async def _written(
         draft = await voice.write(question, label, _given(state), said, asking, say)
     except ModelFailed as failed:
         asking.note(words.instead(failed, instead if asking.left else words.OWN_WORDS))
-    return {"draft": draft, "by": by}  # type: ignore[typeddict-item]
+    return {"draft": draft, "by": by, "model": asking.answered(by) or voice.name}  # type: ignore[typeddict-item]
 
 
 def _drafted(state: DocumentsState) -> Draft:
@@ -169,8 +169,3 @@ def _reason(by: str, hard_and_alone: bool) -> str:
     if by == "embedded":
         return words.HARD_BUT_LOCAL if hard_and_alone else words.QUOTED
     return words.ESCALATED if by == "large" else words.WRITTEN
-
-
-def _name(by: str, context: Context) -> str:
-    voice = {"small": context.small, "large": context.large}.get(by)
-    return voice.name if voice else context.quoting.name

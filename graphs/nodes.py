@@ -100,9 +100,8 @@ async def _talked(state: PartState, runtime: Runtime[Context], writers: Sequence
                 break
         else:
             label, escalated = label_of(before), name == "large"
-            return one(
-                part, context, text, writer=name, model=voice.name, reason=reason, label=label, escalated=escalated
-            )
+            model = context.asking.answered(name) or voice.name
+            return one(part, context, text, writer=name, model=model, reason=reason, label=label, escalated=escalated)
     return await _alone(state, context)
 
 

@@ -133,6 +133,8 @@ class DocumentsState(PartState, total=False):
     """None: the model that should have written it failed."""
     by: Writer
     """Who wrote the draft."""
+    model: str
+    """And which model that is."""
     escalated: bool
     """Whether the large model was asked; it is asked once."""
     verdict: Verdict

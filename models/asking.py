@@ -66,6 +66,10 @@ class Asking:
     given_up: dict[str, ModelFailed] = field(default_factory=dict)
     """Endpoints that this question does not try again, and why."""
 
+    def answered(self, role: Role) -> str | None:
+        """The model of that role that has just answered; of several endpoints it may be any."""
+        return next((call.model for call in reversed(self.calls) if call.role == role and not call.failure), None)
+
     def note(self, notice: str) -> None:
         if notice not in self.notices:
             self.notices.append(notice)

@@ -23,19 +23,44 @@ from graphs.reply import Reply
 from models.embedded.encoder import Encoder
 
 
-@pytest.fixture(scope="session", autouse=True)
-def no_way_out() -> Iterator[None]:
-    """Loopback only: a test that reaches for a real provider fails."""
-    connect = socket.socket.connect
+@pytest.fixture(scope="session")
+def way_out() -> Iterator[list[str]]:
+    """Loopback only: what else was tried to be reached, by name or by address."""
+    tried: list[str] = []
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
 
     def guarded(self: socket.socket, address: Any) -> None:
         if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
-            raise AssertionError(f"a test tried to reach {address}")
+            tried.append(str(address))
+            raise ConnectionRefusedError(f"a test tried to reach {address}")
         connect(self, address)
+
+    def looked_up(host: Any, *rest: Any, **more: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name and not _is_loopback(name):
+            tried.append(name)
+            raise socket.gaierror(socket.EAI_NONAME, f"a test tried to reach {name}")
+        return look_up(host, *rest, **more)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", guarded)
-        yield
+        patch.setattr(socket, "getaddrinfo", looked_up)
+        yield tried
+
+
+@pytest.fixture(autouse=True)
+def no_way_out(way_out: list[str]) -> Iterator[None]:
+    """Fails a test that reaches for a real provider, also where the error is taken for an outage."""
+    way_out.clear()
+    yield
+    assert way_out == []
+
+
+@pytest.fixture
+def tries_others(way_out: list[str]) -> Iterator[None]:
+    """For a test whose point is a name that leads nowhere."""
+    yield
+    way_out.clear()
 
 
 def _is_loopback(host: str) -> bool:

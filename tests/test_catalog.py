@@ -369,6 +369,7 @@ def test_whatever_the_name_it_is_an_endpoint_or_no_such_model(name: str, key: st
     assert (endpoint.name, bool(endpoint.model.strip()), bool(endpoint.host)) == (name, True, True)
 
 
+@pytest.mark.usefixtures("tries_others")
 @pytest.mark.parametrize(
     "name",
     ["http://127.0.0.1:9/v1#\ud800", "http://127.0.0.1:9/é/v1#m", "http://--:9#m", "http://a..b:9#m", "ollama:\ud800"],

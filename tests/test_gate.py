@@ -581,3 +581,22 @@ def test_what_was_quoted_from_beyond_the_passages_that_a_writer_reads_keeps_its_
         first, _ = asyncio.run(ask())
         assert "hushwren" in first["answer"]
         assert words(far.seen, "hush") == set()
+
+
+# The tests themselves -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("tries_others")
+def test_a_real_provider_cannot_be_reached_from_a_test_and_the_try_is_seen(way_out: list[str]) -> None:
+    real = Gate().door(replace(FAR, url="https://api.openai.com/v1"))
+
+    async def ask() -> None:
+        try:
+            async for _ in real.stream([Message("user", [Text("Hello?", "public", "question")])], None):
+                pass
+        finally:
+            await real.close()
+
+    with pytest.raises(ModelFailed) as failed:
+        asyncio.run(ask())
+    assert (failed.value.kind, way_out) == ("unreachable", ["api.openai.com"])

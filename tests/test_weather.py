@@ -202,6 +202,7 @@ def test_without_a_network_one_clear_sentence(api: OpenMeteo) -> None:
         )
 
 
+@pytest.mark.usefixtures("tries_others")
 def test_a_name_that_does_not_resolve_is_no_network_either(api: OpenMeteo) -> None:
     assert trouble(api, geocoding_url="http://nowhere.invalid/v1/search")[0] == "The weather service cannot be reached."
 
