@@ -12,10 +12,10 @@ from graphs.context import Context, Voice
 from graphs.routing import asks_for_large, escalates, writer
 from graphs.state import Answers, Cited, DocumentsState, Verdict
 from ingest.evidence import Passage
-from models.found import Draft
+from models.found import Citation, Draft, Found
 from models.voice import READ
 from privacy.failures import ModelFailed
-from privacy.labels import Label, as_label, strictest
+from privacy.labels import LABELS, Label, as_label, strictest
 
 
 async def retrieve(state: DocumentsState, runtime: Runtime[Context]) -> DocumentsState:
@@ -110,8 +110,22 @@ async def abstain(state: DocumentsState, runtime: Runtime[Context]) -> Answers:
 
 
 def _given(state: DocumentsState) -> Sequence[Passage]:
-    """What a writer reads."""
-    return state["found"].evidence.passages[:READ]
+    """What a writer reads: the best passages, without those whose label would bind an answer that needs less.
+
+    What carries the answer is the best passage and the quotation; a restricted passage further down would only keep
+    the conversation from the large model.
+    """
+    found = state["found"]
+    passages = found.evidence.passages
+    carrying = strictest(as_label(label) for label in [*_quoted(found.citations, found), *found.labels[:1]])
+    free = LABELS[: LABELS.index(carrying) + 1]
+    return [passage for passage in passages if passage.label in free][:READ]
+
+
+def _quoted(citations: Sequence[Citation], found: Found) -> list[str]:
+    """The labels of what is cited."""
+    cited = {(citation.collection, citation.source) for citation in citations}
+    return [reading.label for reading in found.evidence.readings if (reading.collection, reading.source) in cited]
 
 
 def _labels(state: DocumentsState) -> list[str]:
@@ -121,10 +135,7 @@ def _labels(state: DocumentsState) -> list[str]:
 
 def _label_of_answer(written: Draft, state: DocumentsState) -> Label:
     """The strictest of what a writer was told, and of what is quoted from beyond that."""
-    cited = {(citation.collection, citation.source) for citation in written.citations}
-    readings = state["found"].evidence.readings
-    quoted = [reading.label for reading in readings if (reading.collection, reading.source) in cited]
-    return strictest(map(as_label, [*_labels(state), *quoted]))
+    return strictest(map(as_label, [*_labels(state), *_quoted(written.citations, state["found"])]))
 
 
 async def _written(

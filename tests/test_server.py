@@ -695,7 +695,8 @@ def test_the_real_thing_answers_over_http(tandem: Tandem) -> None:
     """In its own process, with every warning an error, until it is stopped as a service is."""
     command = [sys.executable, "-W", "error", "-m", "apps.cli", "serve", "--port", "0"]
     code, out, err = _tandem(tandem, command, stop=True)
-    assert (code, out.splitlines()[1:], err) == (0, ["Ctrl-C stops it.", "Stopped."], "")
+    told = [tandem.parts.opening(), "Ctrl-C stops it.", "Stopped."]
+    assert (code, out.splitlines()[1:], err) == (0, told, "")
 
 
 def _tandem(tandem: Tandem, command: list[str], *, stop: bool) -> tuple[int, str, str]:
@@ -710,7 +711,7 @@ def _tandem(tandem: Tandem, command: list[str], *, stop: bool) -> tuple[int, str
         try:
             first = process.stdout.readline()
             if stop:
-                first += process.stdout.readline()
+                first += process.stdout.readline() + process.stdout.readline()
                 url = first.split()[3].removesuffix("/assistant;")
                 answer = httpx.post(f"{url}/assistant/invoke", json=asked(REAL), timeout=60).json()["output"]
                 assert answer["citations"]

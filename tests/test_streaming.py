@@ -48,10 +48,6 @@ TALK = "Hello to you as well, I am Tandem, and I answer from the documents of yo
 INVENTED = "Brightwater matches 77% of it [1]."
 PAUSE = 0.04
 # The clients of a model do not close what they keep open when their loop ends.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore:Exception ignored in.*Transport:pytest.PytestUnraisableExceptionWarning"),
-]
 SLOWLY = says(TALK, each=PAUSE)
 FOR_EVER = never_ends(0.02)
 SOON = 1.0

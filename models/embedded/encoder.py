@@ -1,5 +1,6 @@
 """Text -> vector: all-MiniLM-L6-v2 through onnxruntime, behind LangChain's Embeddings."""
 
+import os
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -22,6 +23,8 @@ class Encoder(Embeddings):
     dimensions = 384
 
     def __init__(self, cache: Path, precision: Precision = "int8") -> None:
+        # Else its native code reports to its maker, some seconds after it is loaded; its own switch does not stop that.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
         from tokenizers import Tokenizer
 
