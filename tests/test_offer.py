@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.terminal import CTRL_C, CTRL_D, Typist, at_a_terminal
 
 from apps.offer import offer, offer_once
 from apps.settings import Settings, read
 from apps.wiring import Places
 from models.ollama import Ollama, look
 from tests.ollama_wire import ollama
+from tests.terminal import CTRL_C, CTRL_D, Typist, at_a_terminal
 from tests.wire import Exchange, cuts
 
 QUESTION = "Ollama runs here but has no model. Pull phi4-mini (2.5 GB) so that answers are written and not only quoted?"

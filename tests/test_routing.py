@@ -16,8 +16,8 @@ def part(
     intent: str, place: str | None = None, in_documents: bool | None = None, score: float = 1.0, label: Label = "public"
 ) -> Part:
     return Part(
-        number=0, question="q", search="q", intent=intent, score=score, confidence=0.9, by="embedded", place=place, collection=None,
-        in_documents=in_documents, tokens=1, label=label, route="",
+        number=0, question="q", search="q", intent=intent, score=score, confidence=0.9, by="embedded", place=place,
+        collection=None, in_documents=in_documents, tokens=1, label=label, route="",
     )  # fmt: skip
 
 
