@@ -11,9 +11,13 @@ from models.asking import Asking, Call, Role
 from models.model import Schema
 from privacy.content import Message, label_of, texts
 from privacy.failures import DEAD, ModelFailed, cut, filtered, garbage, silent, stopped
-from privacy.gate import LONGEST, QUIET, WRITES, Door, Piece, load
+from privacy.gate import WRITES, Door, Piece, load
 from privacy.labels import Label
 
+QUIET = 20.0
+"""Seconds between two pieces of an answer."""
+LONGEST = 100_000
+"""Characters; no answer that we ask for is half as long."""
 WINDOW = 15
 """Requests over which a breaker looks back."""
 TRIES = 4

@@ -30,14 +30,10 @@ Token = Callable[[], Awaitable[str]]
 
 CONNECT = 2.0
 """Seconds to a connection."""
-QUIET = 20.0
-"""Seconds between two pieces of an answer."""
 CLOUD = re.compile(r"(?i)(?:^|[-:/])cloud(?::|$)")
 """In the name of a model that Ollama has run on its makers' machines: `gpt-oss:120b-cloud`, `glm-4.6:cloud`."""
 BATCH = 120.0
 """Seconds that a batch of passages may take to be embedded."""
-LONGEST = 100_000
-"""Characters; no answer that we ask for is half as long."""
 WRITES = 1024
 """Tokens that an answer may have."""
 
@@ -231,16 +227,17 @@ def _ollama(endpoint: Endpoint) -> "BaseChatModel":
         temperature=0,
         num_ctx=endpoint.context,  # one size for all calls: for another, Ollama loads the model anew
         num_predict=WRITES,
-        async_client_kwargs=_local(QUIET) if endpoint.here else {"timeout": _timeout(), "follow_redirects": False},
+        async_client_kwargs=_local() if endpoint.here else {"timeout": _timeout(), "follow_redirects": False},
     )
 
 
-def _local(quiet: float) -> dict[str, Any]:
+def _local(quiet: float | None = None) -> dict[str, Any]:
     """A proxy is another machine, and so is whatever a redirect leads to."""
     return {"timeout": _timeout(quiet), "follow_redirects": False, "trust_env": False}
 
 
-def _timeout(quiet: float = QUIET) -> Any:
+def _timeout(quiet: float | None = None) -> Any:
+    """To connect; how long an answer may take is for models/resilience.py to say."""
     import httpx
 
     return httpx.Timeout(quiet, connect=CONNECT)
@@ -299,7 +296,7 @@ def _common(endpoint: Endpoint) -> dict[str, Any]:
         "use_responses_api": False,  # for some names LangChain would take another way, which few servers know
         "openai_proxy": None,  # LangChain's own variable for one; HTTPS_PROXY is heeded
         "http_async_client": DefaultAsyncHttpxClient(
-            timeout=httpx2.Timeout(QUIET, connect=CONNECT), follow_redirects=False, trust_env=not loopback
+            timeout=httpx2.Timeout(None, connect=CONNECT), follow_redirects=False, trust_env=not loopback
         ),
     }
 
