@@ -33,6 +33,7 @@ from apps.settings import ROOT, read
 from apps.wiring import Parts, Places, cache_folder
 from benchmarks.figure import Figure
 from evals import cases as company
+from models.voice import Question
 from tests.ollama_wire import ollama
 from tests.openai_wire import openai
 from tests.wire import Request, says
@@ -266,7 +267,7 @@ def talking(parts: Parts, role: Role) -> Ask:
     assert voice is not None  # noqa: S101
 
     async def ask(question: str) -> None:
-        await voice.talk(question, "public", [], parts.asking(), lambda text: None)
+        await voice.talk(Question(question), parts.asking(), lambda text: None)
 
     return ask
 

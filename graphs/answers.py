@@ -8,7 +8,7 @@ from langgraph.runtime import Runtime
 from graphs.context import Context
 from graphs.state import Answer, Answers, Part, PartState, Turn
 from models.voice import Said
-from privacy.labels import LABELS, Label, strictest
+from privacy.labels import LABELS
 
 
 def one(part: Part, context: Context, text: str, *, sent: Sequence[str] = (), **known: Any) -> Answers:
@@ -24,19 +24,9 @@ def one(part: Part, context: Context, text: str, *, sent: Sequence[str] = (), **
     return {"answers": [{**empty, **known}]}  # type: ignore[typeddict-item]
 
 
-def earlier(state: PartState) -> list[Said]:
-    """The conversation before it, for a model."""
-    return said(state["turns"])
-
-
 def said(turns: Sequence[Turn]) -> list[Said]:
     """What was kept without a label counts as restricted."""
     return [Said(turn["question"], turn["answer"], turn.get("label", LABELS[-1])) for turn in turns]
-
-
-def label_of(turns: Sequence[Said]) -> Label:
-    """The strictest of the conversation; a question in itself is public, for it is its asker's to send."""
-    return strictest(["public", *(turn.label for turn in turns)])
 
 
 def saying(state: PartState, runtime: Runtime[Context]) -> Callable[[str | None], None]:

@@ -10,7 +10,7 @@ from ingest.evidence import Passage
 from models.asking import SECONDS, Asking
 from models.embedded.triage import Heard
 from models.found import Draft, Found
-from models.voice import Said, Say
+from models.voice import Question, Say
 from privacy.labels import Label
 
 
@@ -45,17 +45,9 @@ class Voice(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def write(
-        self,
-        question: str,
-        label: Label,
-        passages: Sequence[Passage],
-        earlier: Sequence[Said],
-        asking: Asking,
-        say: Say,
-    ) -> Draft: ...
+    async def write(self, question: Question, passages: Sequence[Passage], asking: Asking, say: Say) -> Draft: ...
 
-    async def talk(self, question: str, label: Label, earlier: Sequence[Said], asking: Asking, say: Say) -> str: ...
+    async def talk(self, question: Question, asking: Asking, say: Say) -> str: ...
 
 
 class SmallTalk(Protocol):

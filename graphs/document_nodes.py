@@ -6,14 +6,14 @@ from typing import Literal
 from langgraph.runtime import Runtime
 
 from graphs import words
-from graphs.answers import earlier, label_of, one, saying
+from graphs.answers import one, said, saying
 from graphs.check import is_grounded
 from graphs.context import Context, Voice
 from graphs.routing import asks_for_large, escalates, writer
 from graphs.state import Answers, Cited, DocumentsState, Verdict
 from ingest.evidence import Passage
 from models.found import Citation, Draft, Found
-from models.voice import READ
+from models.voice import READ, Question
 from privacy.failures import ModelFailed
 from privacy.labels import LABELS, Label, as_label, strictest
 
@@ -142,13 +142,12 @@ async def _written(
     by: Literal["small", "large"], voice: Voice, state: DocumentsState, runtime: Runtime[Context], instead: str
 ) -> DocumentsState:
     """The model's draft, or none, said with what happens instead."""
-    said, asking = earlier(state), runtime.context.asking
-    question, label = state["part"]["search"], label_of(said)
+    question, asking = Question(state["part"]["search"], said(state["turns"])), runtime.context.asking
     draft, say = None, saying(state, runtime)
     if "draft" in state:  # what another model wrote does not count
         say(None)
     try:
-        draft = await voice.write(question, label, _given(state), said, asking, say)
+        draft = await voice.write(question, _given(state), asking, say)
     except ModelFailed as failed:
         asking.note(words.instead(failed, instead if asking.left else words.OWN_WORDS))
     return {"draft": draft, "by": by, "model": asking.answered(by) or voice.name}  # type: ignore[typeddict-item]

@@ -8,11 +8,12 @@ from langgraph.runtime import Runtime
 from langgraph.types import Send, interrupt
 
 from graphs import words
-from graphs.answers import earlier, label_of, one, said, saying
+from graphs.answers import one, said, saying
 from graphs.context import Context, ToolFailed
 from graphs.routing import route
 from graphs.state import Answer, Answers, Cited, Part, PartState, State, Turn, Waiting
 from models.embedded.triage import Heard
+from models.voice import Question
 from privacy.failures import ModelFailed
 from privacy.labels import Label, strictest
 
@@ -30,7 +31,7 @@ async def triage(state: State, runtime: Runtime[Context]) -> State:
     """Split the question into parts, and give each its box."""
     context, pinned = runtime.context, state["pinned"]
     turns = state.get("turns", [])
-    label = label_of(said(turns))
+    label = Question(state["question"], said(turns)).label
     heard = await context.triage.read(
         state["question"], [turn["question"] for turn in turns], pinned, asking=context.asking, label=label
     )
@@ -86,20 +87,21 @@ async def large(state: PartState, runtime: Runtime[Context]) -> Answers:
 
 async def _talked(state: PartState, runtime: Runtime[Context], writers: Sequence[Literal["small", "large"]]) -> Answers:
     """By the first that can. No error handler: it could only send on a Send, and then `compose` would run early."""
-    part, context, before = state["part"], runtime.context, earlier(state)
+    part, context = state["part"], runtime.context
+    question = Question(part["question"], said(state["turns"]))
     say, reason = saying(state, runtime), words.CHAT if part["intent"] == "smalltalk" else words.GENERAL
     voices = {"small": context.small, "large": context.large}
     there = [(name, voice) for name in writers if (voice := voices[name]) is not None]
     for place, (name, voice) in enumerate(there):
         try:
-            text = await voice.talk(part["question"], label_of(before), before, context.asking, say)
+            text = await voice.talk(question, context.asking, say)
         except ModelFailed as failed:
             left = there[place + 1 :] if context.asking.left else []
             context.asking.note(words.instead(failed, _next(part, left)))
             if not left:
                 break
         else:
-            label, escalated = label_of(before), name == "large"
+            label, escalated = question.label, name == "large"
             model = context.asking.answered(name) or voice.name
             return one(part, context, text, writer=name, model=model, reason=reason, label=label, escalated=escalated)
     return await _alone(state, context)

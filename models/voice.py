@@ -16,7 +16,7 @@ from models.resilience import Endpoints
 from privacy.content import Message, Text
 from privacy.failures import DEAD, ModelFailed
 from privacy.gate import WRITES
-from privacy.labels import Label, as_label
+from privacy.labels import Label, as_label, strictest
 
 READ = 5
 """Passages that a writer is given."""
@@ -63,6 +63,19 @@ class Said:
     label: Label
 
 
+@dataclass(frozen=True)
+class Question:
+    """What a model is asked, and where that stands."""
+
+    text: str
+    earlier: Sequence[Said] = ()
+
+    @property
+    def label(self) -> Label:
+        """Its asker's own words are public; what the conversation before it has touched binds it."""
+        return strictest(["public", *(turn.label for turn in self.earlier)])
+
+
 class Voice:
     """One of the two models, small or large."""
 
@@ -76,24 +89,16 @@ class Voice:
     def name(self) -> str:
         return self._model.name
 
-    async def write(
-        self,
-        question: str,
-        label: Label,
-        passages: Sequence[Passage],
-        earlier: Sequence[Said],
-        asking: Asking,
-        say: Say,
-    ) -> Draft:
+    async def write(self, question: Question, passages: Sequence[Passage], asking: Asking, say: Say) -> Draft:
         """From the passages and nothing else; their order is their worth."""
-        asked, system = Text(question, label, "question"), Text(writing(), "public", "prompt")
-        earlier, passages = self._fitting([system, asked], earlier, passages[:READ], asking)
+        asked, system = _asked(question), Text(writing(), "public", "prompt")
+        earlier, passages = self._fitting([system, asked], question.earlier, passages[:READ], asking)
         given = [_given(number, passage) for number, passage in enumerate(passages, 1)]
         messages = [Message("system", [system]), *_turns(earlier), Message("user", [*given, asked])]
         ears: list[Citing] = []
 
         def listen() -> Citing:
-            ears.append(Citing(passages, figures(question)))
+            ears.append(Citing(passages, figures(question.text)))
             return ears[-1]
 
         try:
@@ -107,10 +112,10 @@ class Voice:
             asking.note(f"{self.name} cited passages that there are not; those citations were removed.")
         return Draft(text, [c for n, c in enumerate(ears[-1].citations, 1) if f"[{n}]" in text])
 
-    async def talk(self, question: str, label: Label, earlier: Sequence[Said], asking: Asking, say: Say) -> str:
+    async def talk(self, question: Question, asking: Asking, say: Say) -> str:
         """Without documents: small talk, and what is general knowledge."""
-        asked, system = Text(question, label, "question"), Text(talking(self._abilities), "public", "prompt")
-        earlier, _ = self._fitting([system, asked], earlier, [], asking)
+        asked, system = _asked(question), Text(talking(self._abilities), "public", "prompt")
+        earlier, _ = self._fitting([system, asked], question.earlier, [], asking)
         return await self._answer(
             [Message("system", [system]), *_turns(earlier), Message("user", [asked])], asking, Plain, say
         )
@@ -178,6 +183,10 @@ def _turn_size(turn: Said) -> int:
 
 def _passage_size(passage: Passage) -> int:
     return size(_given(1, passage).text)
+
+
+def _asked(question: Question) -> Text:
+    return Text(question.text, question.label, "question")
 
 
 def _turns(earlier: Sequence[Said]) -> list[Message]:

@@ -16,9 +16,8 @@ from ingest.split import Sentence
 from models.asking import Asking
 from models.embedded.triage import Heard
 from models.found import Citation, Draft, Found
-from models.voice import Said, Say
+from models.voice import Question, Say
 from privacy.failures import ModelFailed
-from privacy.labels import Label
 
 
 def heard(text: str, intent: str, score: float = 1.0, place: str | None = None) -> Heard:
@@ -101,22 +100,14 @@ class ScriptedVoice:
     asked: list[tuple[str, ...]] = field(default_factory=list)
     """The question, and the passages or the conversation that came with it."""
 
-    async def write(
-        self,
-        question: str,
-        label: Label,
-        passages: Sequence[Passage],
-        earlier: Sequence[Said],
-        asking: Asking,
-        say: Say,
-    ) -> Draft:
-        self.asked.append((question, *(passage.text for passage in passages)))
+    async def write(self, question: Question, passages: Sequence[Passage], asking: Asking, say: Say) -> Draft:
+        self.asked.append((question.text, *(passage.text for passage in passages)))
         if isinstance(self.said, Draft):
             return self.said
         return Draft(self._says(say), [Citation("401k", "plan.pdf", 3, passages[0].text)])
 
-    async def talk(self, question: str, label: Label, earlier: Sequence[Said], asking: Asking, say: Say) -> str:
-        self.asked.append((question, *(turn.answer for turn in earlier)))
+    async def talk(self, question: Question, asking: Asking, say: Say) -> str:
+        self.asked.append((question.text, *(turn.answer for turn in question.earlier)))
         return self._says(say)
 
     def _says(self, say: Say) -> str:

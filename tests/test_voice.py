@@ -16,7 +16,7 @@ from models.asking import Asking
 from models.found import Citation, Draft
 from models.prompts import DECLINED
 from models.resilience import Endpoints
-from models.voice import Said, Voice, size
+from models.voice import Question, Said, Voice, size
 from privacy.failures import ModelFailed
 from privacy.gate import WRITES, Endpoint, Gate
 from privacy.labels import Label
@@ -58,7 +58,6 @@ def write(
     question: str = "What is the match?",
     passages: Sequence[Passage] = (MATCH, LOAN),
     earlier: Sequence[Said] = (),
-    label: Label = "public",
 ) -> tuple[Draft | str, Shown, list[str]]:
     """The draft or which failure it was, what was shown meanwhile, and what the user is told."""
     asking, shown = Asking(time.monotonic() + 10), Shown()
@@ -66,7 +65,7 @@ def write(
     async def written() -> Draft | str:
         used = voice(*endpoints)
         try:
-            return await used.write(question, label, passages, earlier, asking, shown.append)
+            return await used.write(Question(question, earlier), passages, asking, shown.append)
         except ModelFailed as failed:
             return f"({failed.kind}: {failed.what})"
         finally:
@@ -264,9 +263,7 @@ def test_a_passage_of_a_label_that_is_not_known_is_not_sent(label: str) -> None:
 def test_a_conversation_that_touched_restricted_text_is_not_sent() -> None:
     with openai() as server:
         draft, _, _ = write(*far(server), earlier=earlier(1, 1, "restricted"))
-        labelled, _, _ = write(*far(server), label="restricted")
-        assert [draft, labelled] == ["(forbidden: Restricted text may not be sent to far-1)"] * 2
-        assert server.seen == []
+        assert (draft, server.seen) == ("(forbidden: Restricted text may not be sent to far-1)", [])
 
 
 def test_talk_is_shown_as_it_comes_and_knows_no_documents() -> None:
@@ -277,7 +274,7 @@ def test_talk_is_shown_as_it_comes_and_knows_no_documents() -> None:
 
         async def talked() -> str:
             try:
-                return await used.talk("Hi?", "public", [], asking, shown.append)
+                return await used.talk(Question("Hi?"), asking, shown.append)
             finally:
                 await used._model.close()
 
