@@ -77,7 +77,8 @@ def explained(error: BaseException, name: str, host: str, pull: str = "") -> Mod
 
 
 def unreachable(name: str, host: str) -> ModelFailed:
-    return ModelFailed("unreachable", f"{name} cannot be reached at {host}", name, "See whether its server runs.")
+    do = "Start it: ollama serve" if name.startswith("ollama:") else "See whether its server runs."
+    return ModelFailed("unreachable", f"{name} cannot be reached at {host}", name, do)
 
 
 def insecure(name: str, host: str) -> ModelFailed:

@@ -113,7 +113,7 @@ def by_fault(*rows: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 
 TOLD = by_fault(
-    ("{name} cannot be reached at {host}", "See whether its server runs.", "refused"),
+    ("{name} cannot be reached at {host}", "Start it: ollama serve", "refused"),
     ("{name} did not answer in time at {host}", LOADING,
      "accepts and never answers", "headers and then nothing", "one byte at a time", "slow to load"),
     ("{name} stopped in the middle of its answer", "Ask again.", "stops in the middle"),
@@ -154,6 +154,7 @@ OF_VECTORS = by_fault(
     ("{name} gave not one vector for each text", "See its server's log.", "too few vectors", "empty vectors"),
 )
 OF_OPENAI = by_fault(
+    ("{name} cannot be reached at {host}", "See whether its server runs.", "refused"),
     ("There is no {name} at {host}", "Check its name.", "404 model missing"),
     ("The answer of {name} broke off", "Ask again.", "truncated JSON", "Content-Length too short"),
 )
