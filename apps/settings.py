@@ -41,7 +41,7 @@ class Models(Table):
     embedder: str = "auto"
     precision: Literal["int8", "fp32"] = "int8"
     deadline: float = Field(default=60.0, gt=0)
-    patience: float = Field(default=2.0, gt=0)
+    patience: float = Field(default=1.8, gt=0)
     quiet: float = Field(default=20.0, gt=0)
     context: int = Field(default=8192, ge=2048)
 

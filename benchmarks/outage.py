@@ -164,10 +164,10 @@ def figure(name: str, times: Sequence[float]) -> Figure:
     return Figure(name, f"{p50:.2f} / {p99:.2f} / {max(times):.2f} s (n = {len(times)})", GOAL)
 
 
-def figures(bench: Bench, count: int, cold: int) -> Iterator[Figure]:
+def figures(bench: Bench, count: int, cold: int, only: str) -> Iterator[Figure]:
     """p50 / p99 / max."""
     questions = asyncio.run(bench.questions(count))
-    for outage in OUTAGES:
+    for outage in (one for one in OUTAGES if only in one.name):
         yield figure(f"{outage.name}, conversations just opened", asyncio.run(bench.apart(outage, questions)))
         yield figure(f"{outage.name}, in one conversation", asyncio.run(bench.together(outage, questions)))
         if outage.early:
@@ -178,13 +178,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure how long an answer takes when Ollama is down or hangs.")
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("--cold", type=int, default=5)
+    parser.add_argument("--only", default="", help="the outages that have this in their name")
     parser.add_argument("--data", type=Path, help="a data folder with the sample company's documents")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as made, ollama() as server:
         server.always(says(sentence))
         bench = Bench(server, given.data or Path(made))
         index_configured(bench.parts())
-        for one in figures(bench, given.questions, given.cold):
+        for one in figures(bench, given.questions, given.cold, given.only):
             print(f"| {one.name} | {one.told} | {one.goal} |", flush=True)
 
 

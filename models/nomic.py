@@ -21,7 +21,7 @@ MODEL = "nomic-embed-text"
 DOCUMENT, QUERY = "search_document: ", "search_query: "
 BATCH = 32
 """Texts in one request."""
-PATIENCE = 2.0
+PATIENCE = 1.8
 """Seconds that a question's vector may take; without it, the question's words still find passages."""
 SECONDS = 120.0
 """That a batch of documents may take: a processor without a graphics card needs some."""

@@ -32,7 +32,7 @@ SURE = 0.7
 ALONE = 0.5
 """The confidence of an intent that only the small model sees: as many say so as say otherwise. Not measured: no
 generative model could be had."""
-PATIENCE = 2.0
+PATIENCE = 1.8
 """Seconds to wait for the first piece of an answer, as something else can decide."""
 MOST = 8
 """Parts."""
