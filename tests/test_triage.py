@@ -18,7 +18,7 @@ from models.embedded.encoder import Encoder
 from models.embedded.intents import Examples, Intents
 from models.embedded.triage import EmbeddedTriage, Heard
 from models.tokens import Tokens
-from models.triage import SURE, Cascade, SmallTriage, few
+from models.triage import PATIENCE, SURE, Cascade, SmallTriage, few
 from privacy.content import Message, Text
 from privacy.failures import ModelFailed
 from tests.malformed import COMPACT, FIRST, MESSAGE, SECOND, answer, malformed
@@ -233,7 +233,7 @@ def test_the_model_is_asked_with_labels_a_schema_and_little_patience() -> None:
         Message("system", [Text(prompt.text, "public", "prompt")]),
         Message("user", [Text(f"Message: {MESSAGE}", "internal", "question")]),
     ]
-    assert model.asked == [Request(messages, "triage", schema, 2.0)]
+    assert model.asked == [Request(messages, "triage", schema, PATIENCE)]
 
 
 def test_the_prompt_is_short_and_its_examples_are_those_of_intents_toml(tmp_path: Path) -> None:
