@@ -27,8 +27,8 @@ PULL_SILENCE = 300.0
 """Seconds: the digest of many gigabytes is verified without a word, and whoever waits can press Ctrl-C."""
 LARGEST_ANSWER = 4_194_304  # bytes; a model takes about 400 in the list
 
-# Small models that follow instructions, the best first. The order is a judgement from what their makers publish: no
-# generative model could be had where this was written, so nothing was measured. qwen3 thinks before it writes: late.
+# Small models that follow instructions, the best first. The order is a judgement from what their makers publish, and
+# has not been measured. qwen3 thinks before it writes: late.
 PREFERENCE = (
     *("phi4-mini", "qwen3:4b-instruct", "llama3.2:3b", "gemma3:4b", "qwen2.5:7b", "qwen2.5:3b", "granite3.3:8b"),
     *("phi3.5", "phi3:mini", "phi3:3.8b", "mistral:7b", "llama3.1:8b", "gemma2:9b", "qwen3:4b", "qwen3:8b"),

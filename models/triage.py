@@ -30,8 +30,7 @@ from privacy.labels import Label
 # few are. (tests/test_triage.py, test_what_the_cascade_asks_holds_nearly_all_that_the_embedded_triage_mishears)
 SURE = 0.7
 ALONE = 0.5
-"""The confidence of an intent that only the small model sees: as many say so as say otherwise. Not measured: no
-generative model could be had."""
+"""The confidence of an intent that only the small model sees: as many say so as say otherwise. Not measured yet."""
 PATIENCE = 1.8
 """Seconds to wait for the first piece of an answer, as something else can decide."""
 MOST = 8
