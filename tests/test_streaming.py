@@ -50,7 +50,7 @@ PAUSE = 0.04
 # The clients of a model do not close what they keep open when their loop ends.
 SLOWLY = says(TALK, each=PAUSE)
 FOR_EVER = never_ends(0.02)
-SOON = 1.0
+SOON = 3.0
 """Seconds in which a model is let go."""
 
 
