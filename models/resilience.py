@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from models.asking import Asking, Call, Role
 from models.model import Schema
 from privacy.content import Message, label_of, texts
-from privacy.failures import DEAD, ModelFailed, cut, filtered, garbage, silent, stopped
+from privacy.failures import DEAD, ModelFailed, cut, filtered, forbidden, garbage, silent, stopped
 from privacy.gate import WRITES, Door, Piece, load
 from privacy.labels import Label
 
@@ -160,7 +160,7 @@ class Endpoints:
         label = label_of(messages)
         admitted = [door for door in self._doors if door.admits(label)]
         if not admitted:
-            raise ModelFailed("forbidden", f"{label.capitalize()} text may not be sent to {self.name}", self.name)
+            raise forbidden(label, self.name)
         self._turn += 1
         start = self._turn % len(admitted)
         fresh = [door for door in [*admitted[start:], *admitted[:start]] if door.endpoint.name not in asking.given_up]

@@ -76,6 +76,10 @@ def explained(error: BaseException, name: str, host: str, pull: str = "") -> Mod
     return garbage(name, host)
 
 
+def forbidden(label: str, name: str) -> ModelFailed:
+    return ModelFailed("forbidden", f"{label.capitalize()} text may not be sent to {name}", name)
+
+
 def unreachable(name: str, host: str) -> ModelFailed:
     do = "Start it: ollama serve" if name.startswith("ollama:") else "See whether its server runs."
     return ModelFailed("unreachable", f"{name} cannot be reached at {host}", name, do)

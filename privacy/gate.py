@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from ingest.errors import Trouble
 from privacy.content import Message, label_of
-from privacy.failures import ModelFailed, explained, of_clients
+from privacy.failures import ModelFailed, explained, forbidden, of_clients
 from privacy.labels import Label
 
 if TYPE_CHECKING:
@@ -159,12 +159,7 @@ class Door:
         """The answer, piece by piece; what is wrong with it, or with the way to it, is a ModelFailed."""
         label = label_of(messages)
         if not self.admits(label):
-            raise ModelFailed(
-                "forbidden",
-                f"{label.capitalize()} text may not be sent to {self.endpoint.name}",
-                self.endpoint.name,
-                "",
-            )
+            raise forbidden(label, self.endpoint.name)
         said = [(message.speaker, message.text) for message in messages]
         try:
             async with aclosing(self._client(schema).astream(said)) as chunks:

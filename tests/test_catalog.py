@@ -252,7 +252,7 @@ def managed_identity(status: int = 200) -> Iterator[tuple[str, list[str]]]:
 
 @pytest.fixture
 def entra(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    pytest.importorskip("azure.identity")
+    pytest.importorskip("azure.identity", reason="the extra azure is not installed: make test installs it")
     for variable in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET"):
         monkeypatch.delenv(variable, raising=False)
     catalog._tokens.cache_clear()
