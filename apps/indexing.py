@@ -8,7 +8,7 @@ from pathlib import Path
 from apps.show import plain, said
 from apps.wiring import Parts
 from ingest.index import Index, Ingested, files_in
-from privacy.labels import Label, strictest
+from ingest.labels import Label, strictest
 
 
 def index_configured(parts: Parts) -> None:

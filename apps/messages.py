@@ -26,7 +26,7 @@ from apps.question import UsageWrong, checked
 from graphs.reply import Reply
 from graphs.state import Turn
 from graphs.words import WITHDRAWN
-from privacy.labels import Label
+from ingest.labels import Label
 
 Names = Callable[[], Sequence[str]]
 

@@ -44,7 +44,7 @@ from graphs.conversation import Conversation, Event, Step, Words
 from graphs.reply import Reply
 from graphs.words import WITHDRAWN
 from ingest.errors import Trouble
-from privacy.labels import Label
+from ingest.labels import Label
 
 if TYPE_CHECKING:
     from apps.wiring import Parts

@@ -17,7 +17,7 @@ from pydantic_settings import (
 )
 
 from ingest.errors import Trouble
-from privacy.labels import Label
+from ingest.labels import Label
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "tandem.toml"

@@ -23,6 +23,7 @@ from graphs.conversation import Conversation
 from graphs.routing import Policy
 from ingest.errors import IndexUnusable, Trouble
 from ingest.index import Index
+from ingest.labels import LABELS, Label, strictest
 from ingest.retriever import Retriever
 from models.asking import Asking
 from models.embedded.difficulty import Difficulty
@@ -35,7 +36,6 @@ from models.tokens import Tokens
 from models.triage import Cascade, SmallTriage
 from models.voice import Voice
 from privacy.gate import untraced
-from privacy.labels import LABELS, Label, strictest
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver

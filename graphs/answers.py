@@ -7,8 +7,8 @@ from langgraph.runtime import Runtime
 
 from graphs.context import Context
 from graphs.state import Answer, Answers, Part, PartState, Turn
+from ingest.labels import LABELS
 from models.voice import Said
-from privacy.labels import LABELS
 
 
 def one(part: Part, context: Context, text: str, *, sent: Sequence[str] = (), **known: Any) -> Answers:

@@ -7,11 +7,11 @@ from typing import Protocol
 from graphs.routing import Policy
 from graphs.state import Part, ToolCall
 from ingest.evidence import Passage
+from ingest.labels import Label
 from models.asking import SECONDS, Asking
 from models.embedded.triage import Heard
 from models.found import Draft, Found
 from models.voice import Question, Say
-from privacy.labels import Label
 
 
 class Triage(Protocol):

@@ -12,10 +12,10 @@ from graphs.context import Context, Voice
 from graphs.routing import asks_for_large, escalates, writer
 from graphs.state import Answers, Cited, DocumentsState, Verdict
 from ingest.evidence import Passage
+from ingest.labels import LABELS, Label, as_label, strictest
 from models.found import Citation, Draft, Found
 from models.voice import READ, Question
 from privacy.failures import ModelFailed
-from privacy.labels import LABELS, Label, as_label, strictest
 
 
 async def retrieve(state: DocumentsState, runtime: Runtime[Context]) -> DocumentsState:

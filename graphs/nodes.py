@@ -12,10 +12,10 @@ from graphs.answers import one, said, saying
 from graphs.context import Context, ToolFailed
 from graphs.routing import route
 from graphs.state import Answer, Answers, Cited, Part, PartState, State, Turn, Waiting
+from ingest.labels import Label, strictest
 from models.embedded.triage import Heard
 from models.voice import Question
 from privacy.failures import ModelFailed
-from privacy.labels import Label, strictest
 
 REMEMBERED = 6
 """Turns that a thread keeps for its follow-ups."""

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 from langgraph.channels import UntrackedValue
 from typing_extensions import TypedDict
 
+from ingest.labels import Label
 from models.embedded.triage import By
 from models.found import Draft, Found
-from privacy.labels import Label
 
 Writer = Literal["embedded", "small", "large", "tool"]
 Verdict = Literal["grounded", "escalate", "not grounded", "no answer"]

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 
+from ingest.labels import Label
 from privacy.content import Message, Text
-from privacy.labels import Label
 
 # Triage ---------------------------------------------------------------------------------------------------------------
 

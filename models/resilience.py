@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from ingest.labels import Label
 from models.asking import Asking, Call, Role
 from models.model import Schema
 from privacy.content import Message, label_of, texts
 from privacy.failures import DEAD, ModelFailed, cut, filtered, forbidden, garbage, silent, stopped
 from privacy.gate import WRITES, Door, Piece, load
-from privacy.labels import Label
 
 QUIET = 20.0
 """Seconds between two pieces of an answer."""

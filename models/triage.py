@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from ingest.labels import Label
 from ingest.words import terms
 from models import prompts
 from models.asking import Asking, Outcome, TriageSeen
@@ -23,7 +24,6 @@ from models.model import Model, Schema
 from models.model import whole as all_of
 from privacy.content import Message
 from privacy.failures import ModelFailed
-from privacy.labels import Label
 
 # Of evals/company's tuned half the embedded triage hears 31 of 121 questions with less confidence: 15 of its 17 wrong
 # intents, 20 of the 25 questions that it hears or splits wrongly. Up to .75 there are 5 more, and 2 of them wrong; then

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
 
 from ingest.evidence import Passage
+from ingest.labels import Label, as_label, strictest
 from models.asking import Asking
 from models.citing import Citing, Unsupported
 from models.figures import figures
@@ -16,7 +17,6 @@ from models.resilience import Endpoints
 from privacy.content import Message, Text
 from privacy.failures import DEAD, ModelFailed
 from privacy.gate import WRITES
-from privacy.labels import Label, as_label, strictest
 
 READ = 5
 """Passages that a writer is given."""

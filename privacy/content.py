@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from privacy.labels import Label, strictest
+from ingest.labels import Label, strictest
 
 Speaker = Literal["system", "user", "assistant"]
 

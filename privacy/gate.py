@@ -15,9 +15,9 @@ from weakref import WeakKeyDictionary
 from pydantic import SecretStr
 
 from ingest.errors import Trouble
+from ingest.labels import Label
 from privacy.content import Message, label_of
 from privacy.failures import ModelFailed, explained, forbidden, of_clients
-from privacy.labels import Label
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings

@@ -27,6 +27,7 @@ from apps.settings import read
 from apps.wiring import Parts, Places
 from graphs.reply import Reply
 from graphs.state import Turn
+from ingest.labels import LABELS, Label
 from models.embedded.encoder import Encoder
 from models.model import whole
 from models.ollama import look
@@ -35,7 +36,6 @@ from models.voice import Voice
 from privacy.content import Message, Text
 from privacy.failures import ModelFailed
 from privacy.gate import Door, Endpoint, Gate, Whom
-from privacy.labels import LABELS, Label
 from tests.conftest import Command
 from tests.ollama_wire import Ollama, ollama
 from tests.openai_wire import OpenAI, openai

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.labels import Label
 from models.asking import Asking, Call
 from models.model import whole
 from models.resilience import LONGEST, TRIES, WINDOW, Breaker, Endpoints
 from privacy.content import Message, Text
 from privacy.failures import ModelFailed, cut, silent
 from privacy.gate import Door, Endpoint, Gate, Piece
-from privacy.labels import Label
 from tests.openai_wire import OpenAI, openai
 from tests.wire import Behaviour, fails, gives, hangs, never_ends, once, only_headers, says, sends
 

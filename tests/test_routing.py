@@ -6,7 +6,7 @@ import pytest
 
 from graphs.routing import Policy, asks_for_large, may_leave, route, writer
 from graphs.state import Part
-from privacy.labels import Label
+from ingest.labels import Label
 
 ANY, PUBLIC = frozenset({"public", "internal"}), frozenset({"public"})
 POLICY = Policy(documents={"401k": "401k"}, tools=frozenset({"weather", "calculator"}), large_reads=ANY)

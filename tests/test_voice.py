@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from ingest.evidence import Passage
+from ingest.labels import Label
 from ingest.split import Sentence
 from models.asking import Asking
 from models.found import Citation, Draft
@@ -19,7 +20,6 @@ from models.resilience import Endpoints
 from models.voice import Question, Said, Voice, size
 from privacy.failures import ModelFailed
 from privacy.gate import WRITES, Endpoint, Gate
-from privacy.labels import Label
 from tests.ollama_wire import Ollama, cuts_the_prompt, ollama
 from tests.openai_wire import OpenAI, openai
 from tests.wire import Behaviour, Request, cuts, fails, half, instead, says

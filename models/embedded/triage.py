@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ingest.labels import Label
 from ingest.words import terms
 from models.asking import Asking
 from models.embedded.difficulty import Difficulty
@@ -12,7 +13,6 @@ from models.embedded.encoder import Encoder
 from models.embedded.intents import Guess, Intents
 from models.embedded.parts import parts
 from models.embedded.places import place_in
-from privacy.labels import Label
 
 # "And for part-timers?" says nothing by itself; "What is the match?" does.
 REFERS = re.compile(r"(?i)\b(it|that|they|them|those|these|ones?|there|he|she)\b")

@@ -1,60 +1,15 @@
-"""File -> lines of text, each with its page and whether it is a heading."""
+"""A PDF -> lines: what is printed larger or bolder is a heading, what is printed on every page is not text."""
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
 from ingest.errors import UnreadableDocument
-
-
-@dataclass(frozen=True)
-class Line:
-    text: str
-    page: int
-    level: int = 0
-    """Of a heading, 1 is the highest; 0 is no heading."""
-    ends: bool = False
-    """Nothing runs on from here: a paragraph, list item or table row ends."""
-    table: bool = False
-    """It is a row of a table."""
-
-    @property
-    def heading(self) -> bool:
-        return self.level > 0
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file as read: what it calls itself, and its lines in reading order."""
-
-    title: str
-    lines: Sequence[Line]
-
-
-def read(path: Path) -> Source:
-    """The file's lines; a file of an unknown kind, or one without text, is an error and never an empty success."""
-    loader = LOADERS.get(path.suffix.lower())
-    if loader is None:
-        raise UnreadableDocument(
-            f"{path.name} is of a kind that cannot be read.", str(path), f"Convert it to {', '.join(LOADERS)}."
-        )
-    source = loader(path)
-    if not any(line.text.strip() for line in source.lines if not line.heading):
-        raise UnreadableDocument(
-            f"No text was found in {path.name}; it may be a scan.", str(path), "Run it through OCR first."
-        )
-    return source
-
-
-def kinds() -> frozenset[str]:
-    return frozenset(LOADERS)
-
-
-# PDF ------------------------------------------------------------------------------------------------------------------
+from ingest.loaders.source import Line, Source, title_from, usual_width
 
 
 @dataclass(frozen=True)
@@ -67,7 +22,7 @@ class _Printed:
     bold: bool
 
 
-def _pdf(path: Path) -> Source:
+def read(path: Path) -> Source:
     from pypdf import PdfReader
     from pypdf.errors import PyPdfError
 
@@ -83,7 +38,7 @@ def _pdf(path: Path) -> Source:
         ) from error
     printed = _without_running_heads(pages)
     lines = [*_with_headings(printed)]
-    return Source(_printed_title(printed) or (named or "").strip() or _title_from(path), lines)
+    return Source(_printed_title(printed) or (named or "").strip() or title_from(path), lines)
 
 
 def _printed_lines(page: Any, number: int) -> Iterator[_Printed]:
@@ -163,7 +118,7 @@ def _printed_title(printed: Sequence[_Printed]) -> str:
 def _with_headings(printed: Sequence[_Printed]) -> Iterator[Line]:
     """Larger or bold print is a heading; the larger it is, the higher."""
     body = _body_size(printed)
-    width = _usual_width([line.text for line in printed if line.size == body])
+    width = usual_width([line.text for line in printed if line.size == body])
     styles = [_heading_style(line, printed[n : n + 3], body, width) for n, line in enumerate(printed, 1)]
     levels = {style: level for level, style in enumerate(sorted({*styles} - {NO_STYLE}, reverse=True), 1)}
     for style, group in groupby(zip(printed, styles, strict=True), lambda pair: pair[1]):
@@ -210,81 +165,3 @@ def _joined_headings(lines: Sequence[_Printed], level: int, width: float) -> Ite
             yield Line(text, page, level)
             text, page = line.text, line.page
     yield Line(text, page, level)
-
-
-def _usual_width(lines: Sequence[str]) -> float:
-    widths = sorted(map(len, lines))
-    return float(widths[int(0.8 * (len(widths) - 1))]) if widths else 0.0
-
-
-# Markdown and plain text ----------------------------------------------------------------------------------------------
-
-
-def _markdown(path: Path) -> Source:
-    lines = [*_markdown_lines(_text_of(path).splitlines())]
-    title = next((line.text for line in lines if line.heading), _title_from(path))
-    return Source(title, lines)
-
-
-def _markdown_lines(raw: Sequence[str]) -> Iterator[Line]:
-    for this, following in pairwise([*raw, ""]):
-        text = this.strip()
-        if re.fullmatch(r"[\s|:=*_-]*", text):  # blank lines, rules and a table's ruler
-            continue
-        if heading := re.match(r"(#{1,6})\s+(.*?)\s*#*$", text):
-            yield Line(_unmarked(heading[2]), 1, level=len(heading[1]))
-        elif re.fullmatch(r"\s*(=+|-{3,})\s*", following) and not text.startswith("|"):
-            yield Line(_unmarked(text), 1, level=1 if "=" in following else 2)
-        else:
-            row = text.startswith("|")
-            ends = not following.strip() or re.match(r"\s*([-*+|>#]|\d+[.)])\s?", following) is not None
-            yield Line(_unmarked(text.strip("|").strip()), 1, ends=ends or row, table=row)
-
-
-def _unmarked(text: str) -> str:
-    text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)  # links keep their words
-    text = re.sub(r"(\*\*|__|`)(\S(?:.*?\S)?)\1", r"\2", text)
-    text = re.sub(r"(?<!\w)([*_])(\S(?:.*?\S)?)\1(?!\w)", r"\2", text)
-    return re.sub(r"^[-*+]\s+", "• ", text)
-
-
-def _plain(path: Path) -> Source:
-    lines = [*_plain_lines(_text_of(path))]
-    return Source(_title_from(path), lines)
-
-
-def _plain_lines(text: str) -> Iterator[Line]:
-    """A form feed starts a page; a short line between blank ones, without a full stop, is a heading."""
-    for number, page in enumerate(text.split("\f"), 1):
-        raw = ["", *page.splitlines(), ""]
-        width = _usual_width([line.strip() for line in raw if line.strip()])
-        for before, this, after in zip(raw, raw[1:], raw[2:], strict=False):
-            line = this.strip()
-            alone = not before.strip() and not after.strip()
-            if line:
-                heading = alone and len(line.split()) <= 12 and line[-1] not in ".,;:!?" and line[0].isalnum()
-                yield Line(line, number, level=int(heading), ends=not after.strip() or len(line) < 0.6 * width)
-
-
-def _text_of(path: Path) -> str:
-    raw = path.read_bytes()
-    if b"\0" in raw[:4096] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise UnreadableDocument(f"{path.name} is not text.", str(path), "Save it as text in UTF-8.")
-    for encoding in ("utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig", "cp1252"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise UnreadableDocument(f"The encoding of {path.name} is not known.", str(path), "Save it as text in UTF-8.")
-
-
-def _title_from(path: Path) -> str:
-    return re.sub(r"[_\-\s]+", " ", path.stem).strip()
-
-
-LOADERS: dict[str, Callable[[Path], Source]] = {
-    ".pdf": _pdf,
-    ".md": _markdown,
-    ".markdown": _markdown,
-    ".txt": _plain,
-}
