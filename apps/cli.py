@@ -88,10 +88,13 @@ def parser() -> argparse.ArgumentParser:
     search.add_argument("-k", type=int, default=10, help="how many (default: 10)")
     search.add_argument("--collection", metavar="C", help="search only these documents")
 
-    ingest = command("ingest", "Add documents to a collection.", "ingest handbook.pdf --collection benefits")
-    ingest.add_argument("path", nargs="+", type=Path, help="files, or folders of them")
+    ingest = command("ingest", "Make the index hold what a folder holds.", "ingest handbook.pdf --collection benefits")
+    ingest.add_argument("path", nargs="*", help="folders, files, addresses (default: the configured collections)")
     ingest.add_argument("--collection", metavar="C", help="default: the configured one that the path is in")
     ingest.add_argument("--label", choices=["public", "internal", "restricted"], help="default: internal")
+    ingest.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    ingest.add_argument("--watch", action="store_true", help="go on following the folders until Ctrl-C")
+    ingest.add_argument("--beside", type=int, help=argparse.SUPPRESS)  # the server that follows its folders
 
     command("documents", "List the documents in the index.", "documents")
 
@@ -105,6 +108,7 @@ def parser() -> argparse.ArgumentParser:
     serve = command("serve", "Answer over HTTP, with LangServe.", "serve --port 8080", json=False)
     serve.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")
     serve.add_argument("--port", type=int, help="the port (default: 8080)")
+    serve.add_argument("--watch", action="store_true", help="follow the configured folders in a process beside it")
 
     evaluate = command("eval", "Measure answers on a set of questions.", "eval evals/company")
     evaluate.add_argument("dir", type=Path, help="a folder with questions.jsonl")

@@ -6,6 +6,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from threading import Thread
@@ -13,14 +14,14 @@ from typing import Any
 
 from apps import batch
 from apps.indexing import index_configured
-from apps.indexing import ingest as ingest_files
 from apps.live import watched
 from apps.question import UsageWrong, checked
 from apps.settings import ROOT, Settings, read
-from apps.show import plain, said, say, show
+from apps.show import plain, say, show
 from apps.wiring import Parts, Places, cache_folder
 from graphs.reply import Reply
-from ingest.index import Index, files_in
+from ingest.index import Index
+from ingest.labels import told_of
 
 DONE, SOME_FAILED = 0, 1
 
@@ -155,50 +156,25 @@ async def _one_or_batch(given: Namespace, name: str, answer: Any, tell: Any) -> 
 
 
 def ingest(given: Namespace) -> int:
-    parts = _parts(given)
-    outcomes = []
-    for path in given.path:
-        collection = given.collection or _collection_of(path, parts.settings)
-        files = files_in(path)
-        if not files:
-            raise UsageWrong("There are no documents in that folder.", str(path), "Add .pdf, .md or .txt files.")
-        outcomes += [(collection, one) for one in ingest_files(parts, files, collection, given.label)]
-    if given.json:
-        _print_json(
-            {
-                "documents": [
-                    {
-                        "collection": collection,
-                        "source": one.source,
-                        "status": one.status,
-                        "passages": one.passages,
-                        "error": batch.as_error(one.trouble) if one.trouble else None,
-                    }
-                    for collection, one in outcomes
-                ]
-            }
-        )
-    else:
-        for collection, one in outcomes:
-            told = (
-                said(one.trouble)
-                if one.trouble
-                else f"{one.status}, {one.passages} passages"
-                if one.passages
-                else one.status
-            )
-            print(plain(f"{collection}/{one.source}: {told}"))
-    return SOME_FAILED if any(one.trouble for _, one in outcomes) else DONE
+    from apps.ingesting import run
+
+    return run(_parts(given), given)
+
+
+SHOWN = ("collection", "source", "title", "label", "groups", "pages", "superseded", "passages")
+"""Of a document."""
 
 
 def documents(given: Namespace) -> int:
     parts = _parts(given)
     rows = parts.index.store.documents() if Index.made(parts.places.data) else []
     if given.json:
-        _print_json({"documents": [{k: v for k, v in asdict(row).items() if k != "fingerprint"} for row in rows]})
+        _print_json({"documents": [{name: asdict(row)[name] for name in SHOWN} for row in rows]})
         return DONE
     for row in rows:
-        print(plain(f"{row.collection}/{row.source}  {row.label}, {row.pages} pages, {row.passages} passages"))
+        readers = f", for {told_of(row.groups)}" if row.groups else ""
+        told = f"{row.label}{readers}, {row.pages} pages, {row.passages} passages"
+        print(plain(f"{row.collection}/{row.source}  {told}"))
     if not rows:
         print("There are no documents yet. Run: tandem ingest PATH --collection C")
     return DONE
@@ -206,7 +182,7 @@ def documents(given: Namespace) -> int:
 
 def forget(given: Namespace) -> int:
     parts = _parts(given)
-    gone = parts.index.forget(given.source, given.collection) if Index.made(parts.places.data) else []
+    gone = parts.writer.forget(given.source, given.collection) if Index.made(parts.places.data) else []
     if not gone:
         raise UsageWrong(
             "There is no such document in the index.", given.source, "Name one that `tandem documents` lists."
@@ -216,6 +192,8 @@ def forget(given: Namespace) -> int:
     else:
         for row in gone:
             print(plain(f"Forgot {row.collection}/{row.source}."))
+            if row.is_there:
+                print("Its file is still there: the next ingest of its folder takes it in again.", file=sys.stderr)
     return DONE
 
 
@@ -226,15 +204,14 @@ def embed(given: Namespace) -> int:
 
 
 def serve(given: Namespace) -> int:
+    from apps.following import followed
     from apps.server import serve as run
 
     parts = _parts(given)
     index_configured(parts)
-    return run(
-        parts,
-        given.host or parts.settings.server.host,
-        parts.settings.server.port if given.port is None else given.port,
-    )
+    server = parts.settings.server
+    with followed(given) if given.watch else nullcontext():
+        return run(parts, given.host or server.host, server.port if given.port is None else given.port)
 
 
 def eval(given: Namespace) -> int:
@@ -297,14 +274,6 @@ def _check_collection(name: object, settings: Settings, data: Path) -> None:
         store.close()
     if name not in known:
         raise UsageWrong("There is no such collection.", str(name), f"Name one of {', '.join(known)}.")
-
-
-def _collection_of(path: Path, settings: Settings) -> str:
-    for collection in settings.collections:
-        folder = settings.folder(collection).resolve()
-        if path.resolve() == folder or folder in path.resolve().parents:
-            return collection.name
-    raise UsageWrong("It is not said which collection that belongs to.", str(path), "Add --collection NAME.")
 
 
 def _thread(name: object) -> str | None:

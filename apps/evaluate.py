@@ -15,6 +15,7 @@ from typing import TextIO
 import evals.near_misses as by_rule
 import ingest
 from apps.indexing import ingest as ingest_files
+from apps.indexing import listing
 from apps.question import UsageWrong, checked
 from apps.settings import Collection
 from apps.show import one_line, plain, said, screen
@@ -26,7 +27,8 @@ from evals.run import Progress, asked, searched
 from graphs.conversation import Conversation
 from graphs.reply import Reply
 from ingest.errors import Trouble
-from ingest.index import Index, files_in
+from ingest.folder import NotOurs, listed
+from ingest.index import Index
 from ingest.store import Store
 from ingest.words import terms
 from models.found import Found
@@ -147,9 +149,9 @@ def _over(parts: Parts, folder: Path, name: str) -> tuple[Parts, str | None, Seq
 
 def _over_documents(parts: Parts, folder: Path, name: str) -> tuple[Parts, str, Sequence[Trouble]]:
     """An index of their own, kept for the next time."""
-    files = files_in(folder)
+    files = {file.source: file.path for file in listed(folder, name).files if not isinstance(file.trouble, NotOurs)}
     if not files:
-        raise Trouble("The set's documents folder is empty.", str(folder), "Add .pdf, .md or .txt files, or remove it.")
+        raise Trouble("The set's documents folder is empty.", str(folder), "Add documents to it, or remove it.")
     kept = parts.places.cache / "evals" / _fingerprint(files, name, parts.encoder.name, parts.embedder_name)
     collections = [Collection(name=name, path=folder.resolve())]
     over = Parts(
@@ -157,7 +159,7 @@ def _over_documents(parts: Parts, folder: Path, name: str) -> tuple[Parts, str, 
     )
     over.encoder = parts.encoder
     there = {row.source for row in over.index.store.documents(name)} == files.keys()
-    done = [] if there else ingest_files(over, files, name)
+    done = [] if there else ingest_files(over, listing(over, folder, name))
     unread = [Trouble(one.trouble.what, one.source, one.trouble.do) for one in done if one.trouble]
     if len(unread) == len(files):
         raise unread[0]
@@ -166,7 +168,7 @@ def _over_documents(parts: Parts, folder: Path, name: str) -> tuple[Parts, str, 
 
 def _fingerprint(files: dict[str, Path], *names: str) -> str:
     """Of all that decides what the index holds: the files, the encoder, and the code that reads them."""
-    code = sorted(Path(ingest.__path__[0]).glob("*.py"))
+    code = sorted(Path(ingest.__path__[0]).rglob("*.py"))
     content = [hashlib.sha256(path.read_bytes()).hexdigest() for path in [*files.values(), *code]]
     return hashlib.sha256("\0".join([*names, *files, *content]).encode("utf-8", "replace")).hexdigest()[:32]
 

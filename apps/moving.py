@@ -9,7 +9,8 @@ from apps.indexing import watched
 from apps.question import UsageWrong
 from apps.show import plain
 from apps.wiring import Parts
-from ingest.index import Index, Move
+from ingest.index import Index
+from ingest.writer import Move
 
 DONE = 0
 
@@ -21,7 +22,7 @@ def move(parts: Parts, to: str, *, as_json: bool = False, out: TextIO | None = N
         raise UsageWrong("There is no index to move yet.", str(parts.places.data), do)
     began = time.perf_counter()
     with watched(f"Embedding with {to}") as told:
-        moved = parts.index.move(to, told)
+        moved = parts.writer.move(to, told)
     seconds = time.perf_counter() - began
     print(_as_json(moved, seconds) if as_json else plain(_summary(moved, seconds)), file=out or sys.stdout)
     return DONE

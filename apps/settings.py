@@ -57,6 +57,10 @@ class Privacy(Table):
     private: list[str] = []
 
 
+class Ingest(Table):
+    private_hosts: list[str] = []
+
+
 class Prices(Table):
     input: float = Field(default=2.5, ge=0)
     output: float = Field(default=10.0, ge=0)
@@ -97,6 +101,7 @@ class Settings(BaseSettings):
     models: Models = Models()
     routing: Routing = Routing()
     privacy: Privacy = Privacy()
+    ingest: Ingest = Ingest()
     prices: Prices = Prices()
     server: Server = Server()
     tools: Tools = Tools()

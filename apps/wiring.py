@@ -7,7 +7,7 @@ import time
 import tomllib
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ from ingest.errors import IndexUnusable, Trouble
 from ingest.index import Index
 from ingest.labels import LABELS, Label, strictest
 from ingest.retriever import Retriever
+from ingest.writer import Writer
 from models.asking import Asking
 from models.embedded.difficulty import Difficulty
 from models.embedded.encoder import Encoder
@@ -72,7 +73,11 @@ class Parts(Models):
 
     @cached_property
     def index(self) -> Index:
-        return Index(self.places.data, self.encoder, self.embedder, self._embedder_that_answers)
+        return Index(self.places.data)
+
+    @cached_property
+    def writer(self) -> Writer:
+        return Writer(self.index, self.encoder, self.embedder, self._embedder_that_answers)
 
     @cached_property
     def retriever(self) -> Retriever:
@@ -207,6 +212,8 @@ class Parts(Models):
             if self.small is not None:
                 beside.submit(self.small_model.load)
             context = self.context
+        with suppress(Trouble):  # it is said when it is searched
+            self.writer.tidy()
         untraced()
         async with AsyncSqliteSaver.from_conn_string(str(self.places.data / "threads.sqlite")) as threads:
             threads.serde = strict

@@ -9,13 +9,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from apps.settings import ROOT, read
 from apps.wiring import Parts, Places
 from benchmarks.figure import Figure
-from ingest.index import files_in
+from ingest.folder import listed
 from models.embedded.encoder import Encoder
 
 QUESTION = "How much does the company match on my 401k?"
@@ -28,7 +29,7 @@ def warm(documents: Path, questions: Sequence[str], cache: Path) -> Figure:
 
     with tempfile.TemporaryDirectory() as data:
         parts = Parts(read({}), Places(Path(data) / "tandem", cache))
-        parts.index.ingest(files_in(documents), "bench", "internal")
+        parts.writer.ingest(listed(documents, "bench"))
         bare = baseline.ingest(documents, Path(data) / "bare", Uncached(cache))
 
         async def measure() -> tuple[list[float], list[float]]:
@@ -62,16 +63,14 @@ def ingest(documents: Path, cache: Path, rounds: int = 3) -> Figure:
     """Both from files to a searchable index, in turns."""
     from benchmarks import baseline
 
-    encoder, files = (
-        Uncached(cache),
-        {name: path for name, path in files_in(documents).items() if path.suffix == ".pdf"},
-    )
+    encoder, found = Uncached(cache), listed(documents, "bench")
+    found = replace(found, files=[file for file in found.files if file.path.suffix == ".pdf"])
     ours, theirs = [], []
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as data:
             parts = Parts(read({}), Places(Path(data) / "tandem", cache))
             _ = parts.encoder
-            ours.append(_timed(partial(parts.index.ingest, files, "bench", "internal")))
+            ours.append(_timed(partial(parts.writer.ingest, found)))
             theirs.append(_timed(partial(baseline.ingest, documents, Path(data) / "bare", encoder)))
     ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
     told = f"{statistics.median(ours):.1f} s / {statistics.median(theirs):.1f} s = {ratio:.2f}x"

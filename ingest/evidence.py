@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.labels import Groups
 from ingest.split import Sentence
 
 Vector = NDArray[np.float32]
@@ -49,6 +50,8 @@ class Passage:
     source: str
     title: str
     label: str
+    groups: Groups
+    """Who may read it."""
     pages: list[int]
     heading: str
     text: str

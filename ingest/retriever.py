@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 
 from ingest.evidence import Evidence, Passage, Reading, Vector
-from ingest.index import Index, title_words
+from ingest.index import Index
 from ingest.spaces import COMPOSED, Moved, Space, Wide, composed
 from ingest.split import small_spans
 from ingest.store import DocumentRow, SectionRow
@@ -93,8 +93,13 @@ class Retriever:
 
         `query` is the encoder's vector; an index that was moved from it is searched with `wide`, or says where it went.
         """
+        with self._index.reading():
+            return self._searched(question, query, collections, k, favoured, wide or Wide(COMPOSED, query))
+
+    def _searched(
+        self, question: str, query: Vector, collections: Sequence[str], k: int, favoured: str | None, beside: Wide
+    ) -> Evidence:
         self._refresh()
-        beside = wide or Wide(COMPOSED, query)
         if beside.space != self._index.space():
             raise Moved(self._index.space())
         words = terms(question)
@@ -142,7 +147,7 @@ class Retriever:
 
     def _small_in(self, number: int) -> list[_Small]:
         row = self._index.section(number)
-        heading = [*terms(title_words(self._index.document(row.document))), *terms(row.heading)]
+        heading = [*terms(self._index.document(row.document).called), *terms(row.heading)]
         sizes = np.array([len(sentence.text.split()) for sentence in row.sentences], np.float32)
         above = np.repeat(row.vectors[:1], len(row.sentences), axis=0)
         found = []
@@ -157,7 +162,7 @@ class Retriever:
     ) -> list[_Candidate]:
         """Best first, with what a document gains when the question calls it by a name that few others have."""
         documents = {c.document: self._index.document(c.document) for c in candidates}
-        called = {number: set(terms(title_words(row))) for number, row in documents.items()}
+        called = {number: set(terms(row.called)) for number, row in documents.items()}
         shared = Counter(word for name in called.values() for word in name)
         gain = {
             number: NAMED * min(1.0, sum(1 / shared[word] for word in called[number] & words))
@@ -194,6 +199,7 @@ class Retriever:
             document.source,
             document.title,
             document.label,
+            document.groups,
             sorted({page for sentence, _ in rows for page in sentence.pages}),
             rows[0][1],
             " ".join(sentence.text for sentence, _ in rows),
@@ -216,7 +222,7 @@ def _reading(document: DocumentRow, row: SectionRow, score: float) -> Reading:
     return Reading(
         document.collection,
         document.source,
-        title_words(document),
+        document.called,
         row.heading,
         document.label,
         row.sentences,

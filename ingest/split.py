@@ -4,7 +4,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, groupby, pairwise
 from typing import Literal
 
@@ -18,6 +18,8 @@ class Sentence:
     """Where it starts, 1-based."""
     turn: int | None = None
     """Where in the text the next page begins, when it runs over a page break."""
+    record: bool = False
+    """It is a passage of its own."""
 
     @property
     def pages(self) -> list[int]:
@@ -116,10 +118,30 @@ def _sentences(lines: Sequence[Line]) -> Iterator[Sentence]:
     for block in _blocks(lines):
         text, turns = _joined(block, vocabulary)
         ends = [] if block[0].table else ENDS.finditer(text)
-        starts = [0, *(match.end() for match in ends if not ABBREVIATED.search(text[: match.start()]))]
+        starts = [
+            0,
+            *(match.end() for match in ends if not ABBREVIATED.search(text, max(0, match.start() - 12), match.start())),
+        ]
         for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
-            if re.search(r"\w", text[start:end]):
-                yield _sentence(text, start, end, block[0].page, turns)
+            for first, last in _pieces(text, start, end):
+                if re.search(r"\w", text[first:last]):
+                    yield replace(_sentence(text, first, last, block[0].page, turns), record=block[0].record)
+
+
+def _is_abbreviation(text: str, end: int) -> bool:
+    return ABBREVIATED.search(text, max(0, end - 12), end) is not None
+
+
+LONGEST = 2000
+"""Characters: what has no full stop for longer is cut at a word."""
+
+
+def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    while end - start > LONGEST:
+        cut = text.rfind(" ", start + LONGEST // 2, start + LONGEST) + 1 or start + LONGEST
+        yield start, cut
+        start = cut
+    yield start, end
 
 
 def _sentence(text: str, start: int, end: int, page: int, turns: Sequence[int]) -> Sentence:
@@ -135,7 +157,7 @@ def _blocks(lines: Sequence[Line]) -> Iterator[list[Line]]:
     for line in lines:
         apart = block and line.page > block[-1].page + 1
         item = ITEM.match(line.text) and ((block and not _is_open(block[-1])) or not line.text[0].isdigit())
-        if block and (apart or item or (block[-1].ends and not _runs_on(block[-1], line))):
+        if block and (apart or item or line.record or (block[-1].ends and not _runs_on(block[-1], line))):
             yield block
             block = []
         block.append(line)
@@ -155,20 +177,24 @@ def _runs_on(before: Line, line: Line) -> bool:
 
 def _joined(block: Sequence[Line], vocabulary: set[str]) -> tuple[str, list[int]]:
     """The block on one line, and where in it pages begin."""
-    text, turns = block[0].text, []
+    pieces, length, turns = [block[0].text], len(block[0].text), []
     for before, line in pairwise(block):
-        text = _glued(text, line.text, vocabulary)
+        pieces[-1], between = _joint(pieces[-1], line.text, vocabulary)
+        length += len(between) - (len(before.text) - len(pieces[-1]))
         if line.page != before.page:
-            turns.append(len(text) - len(line.text))
-    return text, turns
+            turns.append(length)
+        pieces += [between, line.text]
+        length += len(line.text)
+    return "".join(pieces), turns
 
 
-def _glued(text: str, more: str, vocabulary: set[str]) -> str:
+def _joint(text: str, more: str, vocabulary: set[str]) -> tuple[str, str]:
+    """The line as it goes on in the next one, and what stands between the two."""
     broken = re.search(r"(\w+)-$", text)
     if not broken or not more[:1].isalpha():
-        return f"{text} {more}"
+        return text, " "
     whole = broken[1].lower() + _words(more)[0]
-    return text[:-1] + more if whole in vocabulary and more[0].islower() else text + more
+    return (text[:-1] if whole in vocabulary and more[0].islower() else text), ""
 
 
 def small_spans(sentences: Sequence[Sentence], words: int = 60) -> Iterator[tuple[int, int]]:
@@ -187,7 +213,19 @@ def wide_spans(sentences: Sequence[Sentence], characters: int = 1000) -> Iterato
     """A document's sentences in runs of about a thousand characters, each beginning in the middle of the one before.
 
     They run across headings and page breaks: what a heading announces at the foot of a page is found with it.
+    A record stands alone.
     """
+    for record, group in groupby(range(len(sentences)), key=lambda place: sentences[place].record):
+        places = [*group]
+        if record:
+            yield from ((place, place + 1) for place in places)
+        else:
+            first = places[0]
+            windows = _windows(sentences[first : places[-1] + 1], characters)
+            yield from ((first + start, first + stop) for start, stop in windows)
+
+
+def _windows(sentences: Sequence[Sentence], characters: int) -> Iterator[tuple[int, int]]:
     ends = [0, *accumulate(len(sentence.text) + 1 for sentence in sentences)]
     start = 0
     while start < len(sentences):

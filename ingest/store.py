@@ -5,11 +5,12 @@ names are never shown.
 """
 
 import json
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,18 @@ import numpy as np
 
 from ingest.errors import IndexUnusable
 from ingest.evidence import Vectors
+from ingest.labels import Groups, Label
 from ingest.split import Section, Sentence
 from ingest.words import terms
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
-    id INTEGER PRIMARY KEY, collection TEXT NOT NULL, source TEXT NOT NULL, title TEXT NOT NULL, label TEXT NOT NULL,
-    fingerprint TEXT NOT NULL, pages INTEGER NOT NULL, superseded INTEGER NOT NULL, UNIQUE (collection, source));
+    id INTEGER PRIMARY KEY AUTOINCREMENT, collection TEXT NOT NULL, source TEXT NOT NULL, title TEXT NOT NULL,
+    label TEXT NOT NULL, groups TEXT NOT NULL, pages INTEGER NOT NULL, superseded INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL, content TEXT NOT NULL, seen TEXT NOT NULL, path TEXT NOT NULL, root TEXT NOT NULL,
+    UNIQUE (collection, source));
 CREATE TABLE IF NOT EXISTS sections (
-    id INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
     first INTEGER NOT NULL, heading TEXT NOT NULL, sentences TEXT NOT NULL, vectors BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS sections_of ON sections (document, first);
 CREATE TABLE IF NOT EXISTS passages (
@@ -36,7 +40,8 @@ CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (terms, tokenize = "unicode6
 CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab (words, row);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-VERSION = "2"
+VERSION = "3"
+AGAIN = "To make it again, delete index.sqlite and the folder chroma beside it, and ingest."
 
 
 @dataclass(frozen=True)
@@ -44,12 +49,38 @@ class DocumentRow:
     collection: str
     source: str
     title: str
-    label: str
-    fingerprint: str
+    label: Label
+    groups: Groups
     pages: int
-    superseded: bool = False
+    superseded: bool
     """It says itself that it is no longer in force."""
+    fingerprint: str
+    """While this is the same, so is all that the index makes of it."""
+    content: str
+    """The digest of the file's bytes."""
+    seen: str = ""
+    """What `plan` saw of the file without opening it."""
+    path: str = ""
+    root: str = ""
+    """Where the file is, and the folder that was ingested; empty when it was the file alone."""
     passages: int = 0
+
+    @property
+    def called(self) -> str:
+        """Its file's name, in words."""
+        return re.sub(r"[^\w']+|_", " ", Path(self.source).stem).strip() or self.title
+
+    @property
+    def is_there(self) -> bool:
+        """Its file, where it was read from."""
+        return Path(self.path).is_file()
+
+    def named(self, heading: str) -> str:
+        """`Document: Heading`, which says what a section is about better than the heading alone."""
+        return f"{self.called}: {heading or self.title}"
+
+
+DOCUMENT = "collection, source, title, label, groups, pages, superseded, fingerprint, content, seen, path, root"
 
 
 @dataclass(frozen=True)
@@ -73,6 +104,23 @@ class PassageRow:
     """It is the document's sentences `start:stop`."""
 
 
+@dataclass(frozen=True)
+class NewPassage:
+    id: str
+    start: int
+    stop: int
+    terms: Sequence[str]
+
+
+@dataclass(frozen=True)
+class NewSection:
+    first: int
+    """The number of its first sentence in the document."""
+    section: Section
+    vectors: Vectors
+    """The heading's row, then one for each sentence."""
+
+
 class Store:
     """One connection, used by one thread at a time."""
 
@@ -88,13 +136,11 @@ class Store:
             raise IndexUnusable(
                 f"The index cannot be opened ({error}).",
                 str(path),
-                "If it is damaged, delete its folder and ingest again; check that the folder can be written to.",
+                f"Check that the folder can be written to. {AGAIN}",
             ) from error
         self.remember("version", VERSION, once=True)
         if self.recall("version") != VERSION:
-            raise IndexUnusable(
-                "The index was made by another version of Tandem.", str(path), "Delete its folder and ingest again."
-            )
+            raise IndexUnusable("The index was made by another version of Tandem.", str(path), AGAIN)
 
     def close(self) -> None:
         self._connection.close()
@@ -106,9 +152,7 @@ class Store:
             try:
                 return self._connection.execute(query, values).fetchall()
             except sqlite3.DatabaseError as error:
-                raise IndexUnusable(
-                    f"The index is damaged ({error}).", str(self.path), "Delete its folder and ingest again."
-                ) from error
+                raise IndexUnusable(f"The index is damaged ({error}).", str(self.path), AGAIN) from error
 
     @property
     def generation(self) -> int:
@@ -128,13 +172,12 @@ class Store:
 
     def documents(self, collection: str | None = None) -> list[DocumentRow]:
         rows = self._rows(
-            "SELECT d.collection, d.source, d.title, d.label, d.fingerprint, d.pages, d.superseded,"
-            " (SELECT count(*) FROM passages p WHERE p.document = d.id) FROM documents d"
+            f"SELECT {DOCUMENT}, (SELECT count(*) FROM passages p WHERE p.document = d.id) FROM documents d"  # noqa: S608
             " WHERE ? IS NULL OR collection = ? ORDER BY collection, source",
             collection,
             collection,
         )
-        return [DocumentRow(*row) for row in rows]
+        return [_document(row) for row in rows]
 
     def collections(self) -> list[str]:
         return [row[0] for row in self._rows("SELECT DISTINCT collection FROM documents ORDER BY collection")]
@@ -144,19 +187,28 @@ class Store:
         return {row[0] for row in self._rows("SELECT DISTINCT label FROM documents")}
 
     def document(self, number: int) -> DocumentRow:
-        rows = self._rows(
-            "SELECT collection, source, title, label, fingerprint, pages, superseded FROM documents WHERE id = ?",
-            number,
-        )
-        return DocumentRow(*rows[0])
+        return _document(self._rows(f"SELECT {DOCUMENT} FROM documents WHERE id = ?", number)[0])  # noqa: S608
 
     def numbers(self, collection: str) -> list[int]:
         """Its documents', by their sources."""
         return [n for (n,) in self._rows("SELECT id FROM documents WHERE collection = ? ORDER BY source", collection)]
 
-    def fingerprint(self, collection: str, source: str) -> str | None:
-        rows = self._rows("SELECT fingerprint FROM documents WHERE collection = ? AND source = ?", collection, source)
-        return str(rows[0][0]) if rows else None
+    def number(self, collection: str, source: str) -> int | None:
+        rows = self._rows("SELECT id FROM documents WHERE collection = ? AND source = ?", collection, source)
+        return int(rows[0][0]) if rows else None
+
+    def with_content(self, content: str) -> list[int]:
+        """The numbers of the documents whose file has that digest."""
+        return [number for (number,) in self._rows("SELECT id FROM documents WHERE content = ?", content)]
+
+    def roots(self, collection: str) -> list[str]:
+        """The folders that its documents came from."""
+        return [
+            root
+            for (root,) in self._rows(
+                "SELECT DISTINCT root FROM documents WHERE collection = ? AND root <> '' ORDER BY root", collection
+            )
+        ]
 
     def passages(self, ids: Sequence[str]) -> dict[str, PassageRow]:
         """Those of the ids that the index knows."""
@@ -167,6 +219,19 @@ class Store:
     def passages_of(self, document: int) -> list[PassageRow]:
         query = "SELECT id, document, start, stop FROM passages WHERE document = ? ORDER BY start"
         return [PassageRow(*row) for row in self._rows(query, document)]
+
+    def ids(self, collection: str, source: str) -> list[str]:
+        """A document's passages'."""
+        rows = self._rows(
+            "SELECT p.id FROM passages p JOIN documents d ON d.id = p.document WHERE d.collection = ? AND d.source = ?",
+            collection,
+            source,
+        )
+        return [name for (name,) in rows]
+
+    def count(self, collection: str) -> int:
+        query = "SELECT count(*) FROM passages p JOIN documents d ON d.id = p.document WHERE d.collection = ?"
+        return int(self._rows(query, collection)[0][0])
 
     def passage_ids(self, collection: str) -> set[str]:
         rows = self._rows(
@@ -221,6 +286,17 @@ class Store:
         rows = self._rows("SELECT doc FROM vocabulary WHERE term = ?", term)
         return int(rows[0][0]) if rows else 0
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """All that is asked is answered from one moment, whatever another process commits meanwhile."""
+        with self._lock:
+            self._rows("BEGIN")
+            try:
+                self._rows("SELECT 1 FROM facts")  # the moment
+                yield
+            finally:
+                self._rows("COMMIT")
+
     # What is changed --------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -235,35 +311,26 @@ class Store:
                 raise
             self._rows("COMMIT")
 
-    def put(
-        self,
-        row: DocumentRow,
-        found: Sequence[tuple[int, Section, Vectors]],
-        passages: Sequence[tuple[str, int, int, Sequence[str]]],
-    ) -> None:
-        """A document with its sections (first sentence, section, vectors) and passages (id, start, stop, terms)."""
+    def put(self, row: DocumentRow, found: Sequence[NewSection], passages: Sequence[NewPassage]) -> None:
+        """A document with all that it holds, in the place of what has its name."""
         self.drop(row.collection, row.source)
-        self._rows(
-            "INSERT INTO documents (collection, source, title, label, fingerprint, pages, superseded)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            row.collection,
-            row.source,
-            row.title,
-            row.label,
-            row.fingerprint,
-            row.pages,
-            row.superseded,
-        )
-        document = self._rows("SELECT last_insert_rowid()")[0][0]
+        values = (*_values(row),)
+        marks = ", ".join("?" * len(values))
+        query = f"INSERT INTO documents ({DOCUMENT}) VALUES ({marks}) RETURNING id"  # noqa: S608
+        document = self._rows(query, *values)[0][0]
         self._connection.executemany(
             "INSERT INTO sections (document, first, heading, sentences, vectors) VALUES (?, ?, ?, ?, ?)",
-            ((document, first, s.name, _written(s), v.astype(np.float16).tobytes()) for first, s, v in found),
+            (
+                (document, new.first, new.section.name, _written(new.section), new.vectors.astype(np.float16).tobytes())
+                for new in found
+            ),
         )
-        for name, start, stop, held in passages:
+        for new in passages:
             number = self._connection.execute(
-                "INSERT INTO passages (id, document, start, stop) VALUES (?, ?, ?, ?)", (name, document, start, stop)
+                "INSERT INTO passages (id, document, start, stop) VALUES (?, ?, ?, ?)",
+                (new.id, document, new.start, new.stop),
             ).lastrowid
-            self._connection.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (number, " ".join(held)))
+            self._connection.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (number, " ".join(new.terms)))
 
     def drop(self, collection: str, source: str) -> None:
         self._rows(
@@ -273,6 +340,23 @@ class Store:
             source,
         )
         self._rows("DELETE FROM documents WHERE collection = ? AND source = ?", collection, source)
+
+    def found_at(self, row: DocumentRow) -> None:
+        """The same document as before, seen anew."""
+        self._rows(
+            "UPDATE documents SET seen = ?, path = ?, root = ? WHERE collection = ? AND source = ?",
+            *(row.seen, row.path, row.root, row.collection, row.source),
+        )
+
+
+def _document(row: tuple[Any, ...]) -> DocumentRow:
+    collection, source, title, label, groups, *rest = row
+    return DocumentRow(collection, source, title, label, tuple(map(tuple, json.loads(groups))), *rest)
+
+
+def _values(row: DocumentRow) -> Iterator[Any]:
+    values = asdict(row) | {"groups": json.dumps(row.groups)}
+    return (values[name] for name in DOCUMENT.split(", "))
 
 
 def _written(section: Section) -> str:

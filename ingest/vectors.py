@@ -1,6 +1,7 @@
 """The wide passages' vectors, in Chroma: by collection, in one space or, while an index moves, in two."""
 
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
 BATCH = 2000
+HELD = re.compile(r"^(passages|space-[0-9a-f]{12})-")
+"""What `Space.holding` puts before a collection's name."""
 
 
 class VectorStore:
@@ -37,6 +40,15 @@ class VectorStore:
     def ids(self, collection: str, space: Space) -> set[str]:
         return set(self._collection(collection, space).get(include=[])["ids"])
 
+    def count(self, collection: str, space: Space) -> int:
+        return self._collection(collection, space).count()
+
+    def holding(self, collection: str, space: Space, ids: Sequence[str]) -> set[str]:
+        """Those of the ids that are there."""
+        batches = (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+        chroma = self._collection(collection, space)
+        return {name for batch in batches for name in chroma.get(ids=[*batch], include=[])["ids"]}
+
     def nearest(self, collection: str, space: Space, vector: Vector, limit: int) -> dict[str, float]:
         """By id, the cosine."""
         result = self._collection(collection, space).query(
@@ -44,6 +56,15 @@ class VectorStore:
         )
         distances = (result["distances"] or [[]])[0]
         return {name: 1 - distance for name, distance in zip(result["ids"][0], distances, strict=True)}
+
+    def sweep(self, collections: Iterable[str]) -> None:
+        """Away with the vectors of collections that are no more, in whatever space."""
+        kept = {*collections}
+        for held in self.open().list_collections() if self._folder.is_dir() else ():  # looking makes no index
+            if HELD.sub("", held.name) not in kept:
+                left = held.get(include=[])["ids"]
+                for start in range(0, len(left), BATCH):
+                    held.delete(ids=left[start : start + BATCH])
 
     def keep_only(self, space: Space, collections: Iterable[str]) -> None:
         """Away with all others, those that an interrupted move has left too."""

@@ -39,7 +39,7 @@ def found(
     """One passage of one sentence, which is the quotation."""
     row, stands = np.ones((1, 2), np.float32), [Sentence(sentence, page)]
     reading = Reading("401k", "plan.pdf", "plan", "Match", label, stands, [[]], row, row[0], 1.0)
-    passage = Passage("401k", "plan.pdf", "plan", label, [page], "Match", sentence, 1.0, stands)
+    passage = Passage("401k", "plan.pdf", "plan", label, (), [page], "Match", sentence, 1.0, stands)
     citation = Citation("401k", "plan.pdf", page, sentence)
     return Found(Evidence([passage], [reading], Unknown()), sentence, [citation], answered, 0.9, unknown)
 

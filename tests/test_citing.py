@@ -17,7 +17,7 @@ from models.prompts import DECLINED
 
 def passage(text: str, source: str = "plan.pdf", page: int = 3) -> Passage:
     sentences = [Sentence(f"{one.strip('.')}.", page) for one in text.split(". ")]
-    return Passage("401k", source, "Plan", "internal", [page], "Match", text, 1.0, sentences)
+    return Passage("401k", source, "Plan", "internal", (), [page], "Match", text, 1.0, sentences)
 
 
 PASSAGES = [

@@ -54,7 +54,7 @@ class Standing:
 
     @cached_property
     def index(self) -> Index:
-        return Index(self.places.data, self.encoder)
+        return Index(self.places.data)
 
     def found(self, name: str) -> list[Finding]:
         return [finding for finding in findings(self) if finding.name == name]

@@ -11,7 +11,7 @@ from apps.settings import ROOT
 from apps.settings import read as settings
 from evals.cases import read as read_cases
 from evals.metrics import numbers
-from ingest.index import files_in
+from ingest.folder import listed
 from ingest.loaders import Source, read
 from ingest.words import terms
 
@@ -22,9 +22,9 @@ README = (ROOT / "README.md").read_text("utf-8")
 def company() -> dict[str, Source]:
     """What each document of the sample company says, by its path."""
     return {
-        f"{collection.name}/{name}": read(path)
+        f"{collection.name}/{file.source}": read(file.path)
         for collection in settings({}).collections
-        for name, path in files_in(ROOT / collection.path).items()
+        for file in listed(ROOT / collection.path, collection.name).files
     }
 
 

@@ -29,10 +29,12 @@ from apps.settings import ROOT, read
 from apps.wiring import Parts, Places
 from ingest.errors import IndexUnusable, Trouble
 from ingest.evidence import Vectors
-from ingest.index import Index, Move
+from ingest.folder import these
+from ingest.index import Index
 from ingest.retriever import Retriever
 from ingest.spaces import EMBEDDED, Moved
 from ingest.vectors import VectorStore
+from ingest.writer import Move, Writer
 from models.asking import Asking
 from models.embedded.encoder import Encoder
 from models.embedded.finder import EmbeddedFinder
@@ -72,10 +74,12 @@ class Office:
     embedder: Nomic | None = None
     wanted: str = EMBEDDED
     index: Index = field(init=False)
+    writer: Writer = field(init=False)
     finder: EmbeddedFinder = field(init=False)
 
     def __post_init__(self) -> None:
-        self.index = Index(self.data, self.encoder, self._named, lambda: self.wanted)
+        self.index = Index(self.data)
+        self.writer = Writer(self.index, self.encoder, self._named, lambda: self.wanted)
         self.finder = EmbeddedFinder(self.encoder, Retriever(self.index), self._named)
 
     def _named(self, name: str) -> Nomic:
@@ -88,7 +92,7 @@ class Office:
         folder.mkdir(exist_ok=True)
         for name, text in said.items():
             (folder / name).write_text(text, "utf-8")
-        done = self.index.ingest({name: folder / name for name in said}, into, "internal")
+        done = self.writer.ingest(these({name: folder / name for name in said}, into))
         return [(one.source, one.status) for one in done]
 
     def find(self, question: str, asking: Asking | None = None) -> Found:
@@ -163,7 +167,7 @@ def test_documents_and_questions_go_out_under_their_prefixes_in_batches(server: 
 
 
 def test_a_passage_is_embedded_under_its_documents_name_and_heading(office: Office, server: Ollama) -> None:
-    office.index.move(NAME)
+    office.writer.move(NAME)
     garage = "garage: Parking\nThe garage opens at six. A permit costs 40 dollars a month."
     assert f"search_document: {garage}" in texts(server)
 
@@ -339,14 +343,14 @@ def test_an_embedder_that_is_not_connected_is_a_notice(moved: Path, encoder: Enc
 
 def test_a_question_whose_index_moves_meanwhile_is_asked_in_the_new_space(office: Office, server: Ollama) -> None:
     before = office.answers()
-    office.index.move(NAME)
+    office.writer.move(NAME)
     mover = Office(office.data, office.encoder)
-    server.always(on_the_way(lambda: None if mover.index.space().name == EMBEDDED else mover.index.move(EMBEDDED)))
+    server.always(on_the_way(lambda: None if mover.index.space().name == EMBEDDED else mover.writer.move(EMBEDDED)))
     assert (office.answers(), len(server.asked("/api/embed")) - 4) == (before, 1)
 
 
 def test_a_vector_of_another_space_is_never_searched_with(moved: Path, encoder: Encoder) -> None:
-    retriever = Retriever(Index(moved, encoder))
+    retriever = Retriever(Index(moved))
     with pytest.raises(Moved):
         retriever.search(QUESTIONS[0], encoder.query(QUESTIONS[0]), ["office"])
 
@@ -381,18 +385,18 @@ def test_whatever_comes_back_is_unit_vectors_or_a_failure(rows: list[list[Any]])
 
 def test_there_and_back_gives_the_same_answers(office: Office) -> None:
     before = office.answers()
-    assert office.index.move(NAME) == Move(EMBEDDED, NAME, 3, 3)
+    assert office.writer.move(NAME) == Move(EMBEDDED, NAME, 3, 3)
     there = office.answers()
     assert [text for text, _ in there] == [text for text, _ in before]
-    assert office.index.move(EMBEDDED) == Move(NAME, EMBEDDED, 3, 3)
+    assert office.writer.move(EMBEDDED) == Move(NAME, EMBEDDED, 3, 3)
     assert office.answers() == before
     assert (office.held(), office.index.vectors_missing()) == (["passages-office"], {"office": 0})
 
 
 def test_a_move_to_where_the_index_is_does_nothing(office: Office) -> None:
-    office.index.move(NAME)
+    office.writer.move(NAME)
     held = office.held()
-    assert office.index.move(NAME) == Move(NAME, NAME, 3, 0)
+    assert office.writer.move(NAME) == Move(NAME, NAME, 3, 0)
     assert office.held() == held
 
 
@@ -400,12 +404,12 @@ def test_a_move_stops_at_a_document_without_vectors_and_goes_on_from_there(offic
     before = office.answers()
     server.when(lambda request: "canteen" in request.prompt, NAN)
     with pytest.raises(Trouble) as raised:
-        office.index.move(NAME)
+        office.writer.move(NAME)
     assert raised.value.what == f"The move stopped at canteen.md: {NAME} gave a vector that points nowhere."
     assert (office.index.space().name, office.answers()) == (EMBEDDED, before)
     server.forget()
     office.ingest({"badges.md": "# Badges\n\nBadges are gone.\n"})  # what changes meanwhile is moved as it is then
-    assert office.index.move(NAME) == Move(EMBEDDED, NAME, 3, 3)
+    assert office.writer.move(NAME) == Move(EMBEDDED, NAME, 3, 3)
     assert office.find("Are badges gone?").text == "Badges are gone."
     named = office.index.store.passage_ids("office")
     assert VectorStore(office.data / "chroma").ids("office", office.index.space()) == named
@@ -420,10 +424,10 @@ def test_what_a_crash_leaves_after_the_switch_is_cleared_away(
     with monkeypatch.context() as patch:
         patch.setattr(VectorStore, "keep_only", crash)
         with pytest.raises(KeyboardInterrupt):
-            office.index.move(NAME)
+            office.writer.move(NAME)
     assert office.answers()[0][0] == "A permit costs 40 dollars a month."
     assert (office.index.space().name, len(office.held())) == (NAME, 2)
-    assert office.index.move(NAME) == Move(NAME, NAME, 3, 0)
+    assert office.writer.move(NAME) == Move(NAME, NAME, 3, 0)
     assert len(office.held()) == 1
 
 
@@ -431,12 +435,13 @@ MOVER = """
 import sys
 from pathlib import Path
 from ingest.index import Index
+from ingest.writer import Writer
 from tests.test_embedders import NAME, nomic
 
 class Named:
     name = sys.argv[3]
 
-print(Index(Path(sys.argv[1]), Named(), lambda name: nomic(sys.argv[2])).move(NAME).made)
+print(Writer(Index(Path(sys.argv[1])), Named(), lambda name: nomic(sys.argv[2])).move(NAME).made)
 """
 
 
@@ -475,7 +480,7 @@ def test_a_move_that_was_killed_goes_on_where_it_was(office: Office, server: Oll
     assert moving.returncode == -signal.SIGKILL
     assert (office.answers(), office.index.space().name) == (before, EMBEDDED)
     server.forget()
-    assert office.index.move(NAME) == Move(EMBEDDED, NAME, 3, 2)
+    assert office.writer.move(NAME) == Move(EMBEDDED, NAME, 3, 2)
     assert [text for text in texts(server) if "badge" in text] == [texts(server)[1]]
     assert (office.index.vectors_missing(), len(office.held())) == ({"office": 0}, 1)
 
@@ -518,24 +523,25 @@ def test_whatever_happens_and_wherever_it_crashes_every_document_has_its_vectors
         data, files = Path(folder) / "data", Path(folder)
         for step, word, number in [("ingest", "badges", 1), *steps]:
             embedder = Frail(left=number if step == "move" else 1000)
-            index = Index(data, encoder, {NAME: embedder}.__getitem__)  # a process of its own, so to say
+            index = Index(data)
+            writer = Writer(index, encoder, {NAME: embedder}.__getitem__)  # a process of its own, so to say
             before = index.space().name
             if step == "ingest":
                 (files / f"{word}.md").write_text(f"# The {word}\n\nRoom {number} is the {word}.\n")
-                index.ingest({f"{word}.md": files / f"{word}.md"}, "office", "internal")
+                writer.ingest(these({f"{word}.md": files / f"{word}.md"}, "office"))
                 live[word] = number
             elif step == "forget":
-                index.forget(f"{word}.md")
+                writer.forget(f"{word}.md")
                 live.pop(word, None)
             else:
                 with suppress(Crash):
-                    index.move(word)
+                    writer.move(word)
                 assert index.space().name in (before, word)
             assert {row.source for row in index.store.documents()} == {f"{word}.md" for word in live}
             assert not any(index.vectors_missing().values())
             index.store.close()
-        last = Index(data, encoder, lambda name: Frail())
-        last.move(EMBEDDED)
+        last = Index(data)
+        Writer(last, encoder, lambda name: Frail()).move(EMBEDDED)
         query = encoder.query("Which room is the badges?")
         found = Retriever(last).search("Which room is the badges?", query, ["office"])
         assert len(found.passages) == len(live)
@@ -548,7 +554,7 @@ def test_whatever_happens_and_wherever_it_crashes_every_document_has_its_vectors
 
 def test_the_command_says_what_it_did(office: Office, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parts = Parts(read({}), Places(office.data, cache / "tandem"))
-    parts.index = office.index
+    parts.index, parts.writer = office.index, office.writer
     assert move(parts, NAME) == 0
     moved = capsys.readouterr()
     assert move(parts, NAME) == 0
@@ -569,5 +575,5 @@ def test_without_an_index_the_command_says_how_to_make_one(tmp_path: Path, cache
 def test_a_model_that_is_not_installed_is_named_with_its_remedy(office: Office, server: Ollama) -> None:
     server.always(Fails("missing"))
     with pytest.raises(ModelFailed) as raised:
-        office.index.move(NAME)
+        office.writer.move(NAME)
     assert (raised.value.kind, raised.value.do) == ("missing", "Run: ollama pull nomic-embed-text")

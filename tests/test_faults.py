@@ -22,7 +22,9 @@ from graphs.conversation import Conversation
 from graphs.nodes import REMEMBERED
 from graphs.reply import Reply
 from ingest.errors import Trouble
+from ingest.folder import these
 from ingest.index import Index
+from ingest.writer import Writer
 from models.embedded.encoder import Encoder
 from models.nomic import Nomic
 from models.ollama import look
@@ -129,7 +131,7 @@ def indexed(folder: Path, cache: Path, encoder: Encoder, near: Ollama, embedder:
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
-        parts.index.ingest({file.name: file}, file.parent.name, "internal")
+        parts.writer.ingest(these({file.name: file}, file.parent.name))
     return parts
 
 
@@ -247,6 +249,7 @@ class Shelf:
 
     near: Ollama
     index: Index
+    writer: Writer
     folder: Path
 
     def put(self, *names: str) -> Mapping[str, str]:
@@ -255,7 +258,7 @@ class Shelf:
         for name, path in files.items():
             path.write_text(f"# Rules\n\nThe rules of {name} are kept at the desk.\n", "utf-8")
         try:
-            done = self.index.ingest(files, "rules", "internal")
+            done = self.writer.ingest(these(files, "rules"))
         except Trouble as trouble:
             return {"all": _sentence(trouble)}
         return {one.source: _sentence(one.trouble) if one.trouble else one.status for one in done}
@@ -270,8 +273,9 @@ def shelf(office: Office, tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     folder = tmp_path_factory.mktemp("shelf")
     endpoint = office.embedded.catalog.endpoint(EMBEDDER)
     embedder = Nomic(endpoint, partial(Gate().embeddings, endpoint), seconds=BATCHED)
-    index = Index(folder / "data", office.parts.encoder, lambda name: embedder, lambda: EMBEDDER)
-    made = Shelf(office.near, index, folder)
+    index = Index(folder / "data")
+    writer = Writer(index, office.parts.encoder, lambda name: embedder, lambda: EMBEDDER)
+    made = Shelf(office.near, index, writer, folder)
     assert made.put("first.md") == {"first.md": "added"}
     return made
 

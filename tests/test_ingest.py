@@ -1,6 +1,7 @@
 """Files become passages with their pages; the same files change nothing; what fails is named and harms nothing."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +105,14 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_ingested(run: Command, tmp
     (folder / "binary.md").write_bytes(b"\0\1\2" * 100)
     FPDF().output(str(folder / "blank.pdf"))
     done = run("ingest", folder, "--collection", "office")
-    lines = dict(line.split(": ", 1) for line in done.out.splitlines())
     assert done.code == 1
-    assert lines["office/good.txt"] == "added, 1 passages"
-    assert lines["office/binary.md"].startswith("binary.md is not text")
-    assert lines["office/blank.pdf"].startswith("No text was found in blank.pdf; it may be a scan")
-    assert "is not a PDF that can be read" in lines["office/broken.pdf"]
+    assert done.out.splitlines()[0].startswith("4 documents: 1 added, 3 not read; 1 page in ")
+    told = dict(re.findall(r"Not read: office/(\S+): (.*)", done.out))
+    assert told.keys() == {"binary.md", "blank.pdf", "broken.pdf"}
+    assert told["binary.md"].startswith("binary.md is not text")
+    assert told["blank.pdf"].startswith("No text was found in blank.pdf")
+    assert "is not a PDF that can be read" in told["broken.pdf"]
+    assert "office: good.txt added, 1 page, 1 passage (4/4)" in done.err.splitlines()
     assert [p["source"] for p in found(run, "where are the lockers")] == ["good.txt"]
 
 
@@ -139,14 +142,16 @@ def test_another_process_that_ingests_is_seen_by_one_that_has_searched(tandem: T
     import sys
 
     from apps.settings import ROOT
+    from ingest.folder import these
     from ingest.index import Index
     from ingest.retriever import Retriever
+    from ingest.writer import Writer
 
     encoder, data = tandem.parts.encoder, tmp_path / "data"
     (tmp_path / "one.md").write_text("# Lamps\n\nDesk lamps are ordered from the facilities team.\n")
     (tmp_path / "two.md").write_text("# Chairs\n\nStanding chairs are ordered from the ergonomics team.\n")
-    index = Index(data, encoder)
-    index.ingest({"one.md": tmp_path / "one.md"}, "office", "internal")
+    index = Index(data)
+    Writer(index, encoder).ingest(these({"one.md": tmp_path / "one.md"}, "office"))
     retriever = Retriever(index)
 
     def sources(query: str) -> list[str]:
@@ -162,16 +167,18 @@ def test_another_process_that_ingests_is_seen_by_one_that_has_searched(tandem: T
 
 def test_what_was_read_of_a_document_is_forgotten_when_it_changes(tandem: Tandem, tmp_path: Path) -> None:
     """In one process, where a new section can have the number of one that is gone."""
+    from ingest.folder import these
     from ingest.index import Index
     from ingest.retriever import Retriever
+    from ingest.writer import Writer
 
     file, encoder = tmp_path / "note.md", tandem.parts.encoder
-    index = Index(tmp_path / "data", encoder)
+    index = Index(tmp_path / "data")
     retriever = Retriever(index)
     scores = []
     for said in ("Lamps are ordered from the facilities team.", "The safe opens at nine on weekdays."):
         file.write_text(f"# Note\n\n{said}\n")
-        index.ingest({"note.md": file}, "office", "internal")
+        Writer(index, encoder).ingest(these({"note.md": file}, "office"))
         query = "When does the safe open?"
         scores += [p.score for p in Retriever(index).search(query, encoder.query(query), ["office"]).passages]
         scores += [p.score for p in retriever.search(query, encoder.query(query), ["office"]).passages]

@@ -29,7 +29,7 @@ Shown = list[str | None]
 
 def passage(text: str, number: int = 1, label: str = "internal") -> Passage:
     stands = [Sentence(f"{one.rstrip('.')}.", number) for one in text.split(". ")]
-    return Passage("401k", f"plan-{number}.pdf", "Plan", label, [number], "Match", text, 1.0, stands)
+    return Passage("401k", f"plan-{number}.pdf", "Plan", label, (), [number], "Match", text, 1.0, stands)
 
 
 MATCH = passage("They match 4% of pay. Vesting takes 3 years.")
