@@ -1,28 +1,29 @@
 """Question and quotation -> whether the documents answer it, how surely, and which of its words they do not know."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from functools import cache
 from math import exp
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, Self
 
 import numpy as np
 
 from ingest.evidence import Reading, Statistics, Vector
 from ingest.words import terms
+from models.embedded.message import Message, heard
 from models.embedded.writer import EMPTY, Quotation, rarity
 
-# Evidence that the documents answer, and what is taken from it. Fitted as a logistic regression and rounded, looking at
-# northwind-dev, near misses made by rule, and typed, chatty and unanswerable questions about the sample company.
-BIAS = -1.0
-LIKE = 7.0  # cosine of the question with the quotation or its likest sentence
-MISSING = 9.0  # rarity share of the question's known words that do not stand in what was found
-UNKNOWN = 2.5  # rarity share of the words that the documents do not know
-RELIEF = 28.0  # how much nearer the documents come to the question without its unknown words
-NAME = 6.0  # when an unknown word is written like a name
-NUMBER = 6.5  # when a number is not where the quotation stands
-FEW = 5  # In a longer message words tell a story besides: each of them weighs less.
+SHIPPED = Path(__file__).with_name("answerable.json")
+
+# What speaks against an answer whatever else is found. benchmarks/fit_answerable.py prints what each refuses and costs.
+VETO = 5.0  # an unknown word that is written like a name, a year that is not there, or a number that no document has
+COMPARED = 0.25  # of that, where it may be compared with one that is there: `are 11 characters enough?`
+OWN_CASE = 0.4  # of the doubts of missing words, where they may be of the asker's own life
+FEW = 5  # In a longer question words tell a story besides: each of them weighs less.
 ENOUGH = 0.5
 
 # What people ask to have done with an answer; no document needs to say it.
@@ -54,6 +55,43 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Signs:
+    """What of a question and its quotation says whether the documents answer; each weighs what `Weights` says."""
+
+    likeness: float
+    """Cosine of the question with the quotation or its likest sentence."""
+    unknown: float
+    """Rarity share of the asked words that no document knows."""
+    relief: float
+    """How much nearer the documents come to the question without them."""
+    scattered: float
+    """Rarity share of the known words that no single section that was found has together."""
+    elsewhere: float
+    """Rarity share of the known words that are not in the quotation's section."""
+
+
+@dataclass(frozen=True)
+class Weights(Signs):
+    """A logistic regression of `Signs`; what `benchmarks/fit_answerable.py` found out, kept in `answerable.json`."""
+
+    bias: float
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        return cls(**json.loads(path.read_text("utf-8")))
+
+    @classmethod
+    @cache
+    def shipped(cls) -> Self:
+        return cls.read(SHIPPED)
+
+    def evidence(self, signs: Signs) -> float:
+        *weights, bias = astuple(self)
+        total: float = bias + sum(weight * sign for weight, sign in zip(weights, astuple(signs), strict=True))
+        return total
+
+
+@dataclass(frozen=True)
 class _Word:
     """A word or number of the question that says what it is about."""
 
@@ -62,6 +100,24 @@ class _Word:
     rarity: float
     known: bool
     looks_like_name: bool
+    asked: bool
+    """In a clause that asks, or, in one that tells, right behind a name that the documents know: `HSA Zenith`."""
+
+    @property
+    def is_number(self) -> bool:
+        return self.term[0].isdigit()
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A question and what was found for it, held side by side."""
+
+    signs: Signs
+    veto: float
+    """What names, years and numbers take away that are not there."""
+    unknown: list[str]
+    missing: str | None
+    """The year or number that is not there."""
 
 
 def judge(
@@ -73,43 +129,74 @@ def judge(
     encoder: Encoder,
 ) -> Verdict:
     """Words see what vectors are blind to: another plan, another year, a benefit that does not exist."""
-    words = _words(question, statistics)
-    strange = [word for word in words if not word.known and not _is_shorthand(word, encoder)]
-    unknown = [*dict.fromkeys(word.typed for word in words if not word.known)]
     if quotation is None:
-        return Verdict(False, 0.0, unknown, "Nothing was found in the documents.")
-    number = _missing_number(question, words, quotation.reading, readings)
-    strict = min(1.0, FEW / max(1, len({word.term for word in words}))) ** 2
-    doubt = (
-        MISSING * (1 - _found(words, readings))
-        + UNKNOWN * _share(strange, words)
-        + RELIEF * _relief(question, query, words, strange, readings, encoder)
-    )
-    named = any(word.looks_like_name and not word.known for word in words)
-    evidence = BIAS + LIKE * quotation.likeness - strict * doubt - NAME * named - NUMBER * (number is not None)
-    confidence = 1 / (1 + exp(-evidence))
+        strangers = [word.typed for word in _words(question, heard(question), statistics) if not word.known]
+        return Verdict(False, 0.0, [*dict.fromkeys(strangers)], "Nothing was found in the documents.")
+    looked = look(question, query, quotation, readings, statistics, encoder)
+    confidence = 1 / (1 + exp(looked.veto - Weights.shipped().evidence(looked.signs)))
     answered = confidence >= ENOUGH
-    return Verdict(answered, confidence, unknown, _reason(answered, unknown, number))
+    return Verdict(answered, confidence, looked.unknown, _reason(answered, looked.unknown, looked.missing))
 
 
-def _words(question: str, statistics: Statistics) -> list[_Word]:
+def look(
+    question: str,
+    query: Vector,
+    quotation: Quotation,
+    readings: Sequence[Reading],
+    statistics: Statistics,
+    encoder: Encoder,
+) -> Looked:
+    """What is measured before it is weighed."""
+    message = heard(question)
+    words = _words(question, message, statistics)
+    asked = [word for word in words if word.asked]
+    strange = [word for word in asked if not word.known and not _is_shorthand(word, encoder)]
+    known = [word for word in words if word.known and not word.is_number]
+    here, each = _said([quotation.reading]), [_said([reading]) for reading in readings]
+    own = OWN_CASE if message.own_case else 1.0
+    strict = min(1.0, FEW / max(1, len({word.term for word in asked}))) ** 2
+    year = _missing_year(message.asked, asked, message.own_case, here, set().union(*each))
+    number = next((word.typed for word in asked if NUMERAL.fullmatch(word.term) and not word.known), None)
+    named = any(word.looks_like_name and not word.known for word in asked)
+    compared = COMPARED if message.yes_or_no else 1.0
+    return Looked(
+        Signs(
+            likeness=quotation.likeness,
+            unknown=own * strict * _share(strange, words),
+            relief=own * _relief(question, query, words, strange, readings, encoder),
+            scattered=own * min(_absent(known, said) for said in each),
+            elsewhere=own * _absent(known, here),
+        ),
+        VETO * (named + (year is not None) + compared * (number is not None)),
+        [*dict.fromkeys(word.typed for word in words if not word.known)],
+        year or number,
+    )
+
+
+def _words(question: str, message: Message, statistics: Statistics) -> list[_Word]:
     found = [*re.finditer(r"[^\W_](?:[\w'’.,()-]*\w)?\)?", question)]
     capitals = sum(match[0][0].isupper() for match in found)
-    shouted = capitals > 2 and 2 * capitals > len(found)
-    words = []
+    shouted = capitals > 2 and 4 * capitals > 3 * len(found)
+    asked, words = set(terms(message.asked)), list[_Word]()
     for match in found:
-        begins = re.search(r"(^|[.?!:]\s+|\n)\W*$", question[: match.start()]) is not None
+        before = question[: match.start()]
+        begins = re.search(r"(^|[.?!:]\s+|\n)\W*$", before) is not None
         name = match[0][0].isupper() and not begins and not shouted
+        behind = name and _ends_with_name(before, words)
         for term in terms(match[0]):
             if term not in SAYS_NOTHING:
                 held = statistics.containing(term) > 0
-                words.append(_Word(match[0], term, rarity(term, statistics), held, name))
+                words.append(_Word(match[0], term, rarity(term, statistics), held, name, behind or term in asked))
     return words
+
+
+def _ends_with_name(before: str, words: Sequence[_Word]) -> bool:
+    return bool(words) and words[-1].looks_like_name and words[-1].known and before.endswith(words[-1].typed + " ")
 
 
 def _is_shorthand(word: _Word, encoder: Encoder) -> bool:
     """A number, or what is typed in haste, such as `yrs`: no English word that the documents could do without."""
-    return word.term[0].isdigit() or (len(word.typed) <= 4 and word.typed.islower() and word.typed not in encoder.words)
+    return word.is_number or (len(word.typed) <= 4 and word.typed.islower() and word.typed not in encoder.words)
 
 
 def _share(some: Sequence[_Word], words: Sequence[_Word]) -> float:
@@ -117,33 +204,26 @@ def _share(some: Sequence[_Word], words: Sequence[_Word]) -> float:
     return sum(rarities[term] for term in {word.term for word in some}) / max(sum(rarities.values()), 1e-6)
 
 
-def _found(words: Sequence[_Word], readings: Sequence[Reading]) -> float:
-    known = [word for word in words if word.known]
-    there = _said(readings)
-    return _share([word for word in known if word.term in there], known)
+def _absent(words: Sequence[_Word], said: AbstractSet[str]) -> float:
+    return _share([word for word in words if word.term not in said], words)
 
 
-def _missing_number(question: str, words: Sequence[_Word], quoted: Reading, readings: Sequence[Reading]) -> str | None:
-    """A year that the quotation's section contradicts or nobody knows, or a number that is not in that section.
-
-    Small numbers are how people count. Someone who says `I`, or gives several numbers that are not there, tells a case
-    of their own: their age, pay or years.
-    """
-    own = re.search(r"(?i)\b(i|i['’]m|my|me|we|our)\b", question) is not None
-    here, anywhere = _said([quoted]), _said(readings)
-    years = [word for word in words if YEAR.fullmatch(word.term)]
-    for word in years:
-        other_year = word.term not in here and any(YEAR.fullmatch(term) for term in here)
-        born = re.search(rf"(?i)\b(born|since|from)\W+(\w+\W+)?{word.term}", question) is not None
-        if not born and (other_year or (not word.known if own else word.term not in anywhere)):
-            return word.typed
-    numbers = [word for word in words if NUMERAL.fullmatch(word.term) and word not in years]
-    missing = [word for word in numbers if word.term not in here]
-    return missing[0].typed if len(missing) == 1 and not own else None
+def _missing_year(
+    asked: str, words: Sequence[_Word], own_case: bool, here: AbstractSet[str], anywhere: AbstractSet[str]
+) -> str | None:
+    """A year that the quotation's section contradicts or that nobody knows; not one of the asker's own life."""
+    for word in words:
+        if YEAR_SAID.fullmatch(word.term):
+            other_year = word.term not in here and any(YEAR_SAID.fullmatch(term) for term in here)
+            born = re.search(rf"(?i)\b(born|since|from)\W+(\w+\W+)?{word.term}", asked) is not None
+            if not born and (other_year or (not word.known if own_case else word.term not in anywhere)):
+                return word.typed
+    return None
 
 
-YEAR = re.compile(r"(19|20)\d\d")
-NUMERAL = re.compile(r"\d[\d.]+")
+YEAR_SAID = re.compile(r"(19|20)\d\d")
+NUMERAL = re.compile(r"(?!(?:19|20)\d\d$)\d[\d.]+")
+"""Small numbers are how people count."""
 
 
 def _said(readings: Sequence[Reading]) -> set[str]:
@@ -172,11 +252,11 @@ def _relief(
     return min(max(relief, 0.0), 0.2)
 
 
-def _reason(answered: bool, unknown: Sequence[str], number: str | None) -> str:
+def _reason(answered: bool, unknown: Sequence[str], missing: str | None) -> str:
     if answered:
         return "The documents answer this."
     if unknown:
         return f"The documents do not mention {' or '.join(f'“{word}”' for word in unknown)}."
-    if number is not None:
-        return f"The documents do not say anything about {number} here."
+    if missing is not None:
+        return f"The documents do not say anything about {missing} here."
     return "Nothing in the documents comes near enough to the question."
