@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evals.near_misses import Words, near_misses
-from ingest.evidence import Reading, Vector
+from ingest.evidence import Passage, Reading, Vector
 from ingest.split import Sentence
 from ingest.words import terms
 from models.embedded.answerable import Verdict, judge
@@ -121,6 +121,64 @@ def test_an_answer_over_a_page_break_cites_each_page_with_the_words_that_stand_o
         (3, "Unused vacation"),
         (4, "is lost in June."),
     ]
+
+
+PARKING = reading(
+    "Parking",
+    "The garage opens at six in the morning and is lit at night.",
+    "A permit for the garage costs 40 dollars a month.",
+    "However, carpools of three or more people pay half of it.",
+    "Bicycles stand beside the main door, under the roof.",
+    "The row beside the ramp is kept for visitors.",
+)
+
+
+def fact(question: str, *readings: Reading) -> Quotation:
+    quotation = quote(question, Bag().query(question), readings, Counts(readings), whole=False)
+    assert quotation is not None
+    return quotation
+
+
+def test_a_fact_is_told_in_the_sentence_that_has_it() -> None:
+    assert fact("Where do bicycles stand?", PARKING, *ALL).text == PARKING.sentences[3].text
+
+
+def test_an_exception_stays_with_its_rule_and_a_rule_with_its_exception() -> None:
+    rule_and_exception = " ".join(sentence.text for sentence in PARKING.sentences[1:3])
+
+    assert fact("What does a garage permit cost?", PARKING).text == rule_and_exception
+    assert fact("What do carpools of three people pay?", PARKING).text == rule_and_exception
+
+
+def test_where_several_sentences_may_be_the_answer_all_of_them_are_said() -> None:
+    either = reading(
+        "Lockers", "A large locker costs five dollars.", "Keys are at the desk.", "A small locker costs two dollars."
+    )
+
+    assert fact("What is the cost of a locker?", either).text == " ".join(one.text for one in either.sentences)
+
+
+def test_what_is_said_of_a_fact_does_not_change_what_is_judged() -> None:
+    question = "Where do bicycles stand?"
+    whole, short = quoted(question, PARKING, *ALL), fact(question, PARKING, *ALL)
+
+    assert len(short.text) < len(whole.text)
+    assert (short.reading, short.start, short.end, short.score, short.likeness) == (
+        whole.reading, whole.start, whole.end, whole.score, whole.likeness,
+    )  # fmt: skip
+
+
+def test_for_a_subject_the_page_where_the_search_began_is_cited_as_well() -> None:
+    begins = [Sentence("Plans for everyone.", 7), Sentence("They differ in price.", 8)]
+    nearest = Passage("benefits", "plans.pdf", "Plans", "internal", [7, 8], "Plans", "", 0.9, begins)
+    question, readings = "How do the dental and vision plans work?", (DENTAL, VISION)
+
+    def cited(whole: bool) -> list[tuple[str, int, str]]:
+        quotation = quote(question, Bag().query(question), readings, Counts(readings), whole, nearest)
+        return [(c.source, c.page, c.quote) for c in quotation.citations] if quotation else []
+
+    assert cited(whole=True)[-1] == ("plans.pdf", 7, "Plans for everyone.")
+    assert "plans.pdf" not in {source for source, *_ in cited(whole=False)}
 
 
 def test_of_two_alike_sections_the_one_of_the_document_that_the_question_names_is_quoted() -> None:

@@ -9,6 +9,7 @@ from ingest.retriever import Retriever
 from ingest.spaces import COMPOSED, Moved, Wide
 from models.asking import Asking
 from models.embedded.answerable import judge
+from models.embedded.breadth import Breadth
 from models.embedded.encoder import Encoder
 from models.embedded.typos import mended
 from models.embedded.writer import quote
@@ -49,7 +50,14 @@ class EmbeddedFinder:
         question = mended(question, self._retriever, self._encoder.words)
         query = self._encoder.query(question)
         evidence = await self.search(question, collections, favoured=favoured, asking=asking)
-        quotation = quote(question, query, evidence.readings, evidence.statistics)
+        quotation = quote(
+            question,
+            query,
+            evidence.readings,
+            evidence.statistics,
+            whole=Breadth.shipped().asks_for_a_subject(question, query),
+            nearest=next(iter(evidence.passages), None),
+        )
         verdict = judge(question, query, quotation, evidence.readings, evidence.statistics, self._encoder)
         return Found(
             evidence,
