@@ -44,7 +44,7 @@ DOCUMENTS = {
 FIRST, NEXT = "How much does the company match on my 401k?", "How many days of vacation do I get?"
 QUOTED = {
     FIRST: "The company matches 100% of the first 4% of pay. The 401k vests after three years. [1]",
-    NEXT: "Employees get 15 days of vacation a year. Unused ones lapse in March. [1]",
+    NEXT: "Employees get 15 days of vacation a year. [1]",
 }
 WRITTEN = {FIRST: "In short, all of the first 4% of pay [1].", NEXT: "In short, you get 15 days a year [1]."}
 SCORE = 3.3

@@ -158,6 +158,12 @@ def test_where_several_sentences_may_be_the_answer_all_of_them_are_said() -> Non
     assert fact("What is the cost of a locker?", either).text == " ".join(one.text for one in either.sentences)
 
 
+def test_a_question_in_a_document_is_quoted_with_its_answer_and_not_with_the_next_question() -> None:
+    asked = reading("Candidates", "When is payday?", "Every second Friday.", "Do you sponsor visas for engineers?")
+
+    assert fact("When is payday?", asked).text == "When is payday? Every second Friday."
+
+
 def test_what_is_said_of_a_fact_does_not_change_what_is_judged() -> None:
     question = "Where do bicycles stand?"
     whole, short = quoted(question, PARKING, *ALL), fact(question, PARKING, *ALL)

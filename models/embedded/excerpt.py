@@ -9,6 +9,7 @@ from ingest.evidence import Vector
 MOST = 75  # words; up to 90 one more figure in thirty is there, at half a point of F1
 LEAST = 8  # words; a shorter line is a heading, or half a sentence
 AS_LIKELY = 0.08  # from here on several share the answer, or which of them has it cannot be told
+BESIDE = 0.15  # the same for the sentence before and the one behind, which cost few words: half a rule is no answer
 
 LEANS = re.compile(
     r"(?i)^\W*(?:however|but|this|that|these|those|it|its|they|their|them|he|she|in (?:this|that|these|those) case|then"
@@ -23,11 +24,16 @@ def excerpt(likely: Vector, texts: Sequence[str]) -> tuple[int, int]:
     best = int(likely.argmax())
     start, end = best, best + 1
     for place in (-likely).argsort(kind="stable").tolist():
-        if likely[best] - likely[place] < AS_LIKELY:
+        if likely[best] - likely[place] < (BESIDE if abs(place - best) == 1 else AS_LIKELY):
             start, end = _wider(texts, (start, end), (min(start, place), max(end, place + 1)))
-    while _size(texts[start:end]) < LEAST and end < len(texts):
+    while end < len(texts) and _is_open(texts[start:end], texts[end]):
         end += 1
     return _upright(texts, start, end)
+
+
+def _is_open(texts: Sequence[str], following: str) -> bool:
+    """A question wants its answer; a few words want more, though not the next question."""
+    return texts[-1].endswith("?") or (_size(texts) < LEAST and not following.endswith("?"))
 
 
 def _upright(texts: Sequence[str], start: int, end: int) -> tuple[int, int]:
