@@ -14,8 +14,8 @@ SHIPPED = Path(__file__).with_name("breadth.npz")
 # A subject cut down to a sentence loses more than a fact with a paragraph around it: when in doubt, all of it.
 # benchmarks/fit_breadth.py prints what either limit does.
 SURE = 0.4
-# Of the vector beside the form. Two sets that neither was fitted on were told apart with an AUROC of .996 by both, .964 by
-# the form alone, .988 by the vector alone.
+# Of the vector beside the form. Two sets that neither was fitted on were told apart with an AUROC of .996 by both, .964
+# by the form alone, .988 by the vector alone.
 MEANING = 6.0
 
 FORM = [
