@@ -24,8 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.near_misses import Words, near_misses, words_of
-from ingest.index import Index, files_in
+from ingest.folder import listed
+from ingest.index import Index
 from ingest.retriever import Retriever
+from ingest.writer import Writer
 from models.embedded.answerable import ENOUGH, SHIPPED, Looked, Weights, look
 from models.embedded.encoder import Encoder
 from models.embedded.typos import mended
@@ -129,9 +131,10 @@ def searching(encoder: Encoder, retriever: Retriever, collections: Sequence[str]
 
 
 def indexed(encoder: Encoder, folders: Sequence[Path], data: Path) -> Look:
-    index = Index(data, encoder)
+    index = Index(data)
+    writer = Writer(index, encoder)
     for folder in folders:
-        index.ingest(files_in(folder), folder.name, "internal")
+        writer.ingest(listed(folder, folder.name))
     return searching(encoder, Retriever(index), [folder.name for folder in folders])
 
 

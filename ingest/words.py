@@ -13,7 +13,7 @@ STOPPED = frozenset(
     """a about above after again all also am an and any are arent as at be because been before being below
     between both but by can cant could couldnt did didnt do does doesnt doing dont down during each few for from
     further had has hasnt have havent having he her here hers hes him his how hows i id if ill im in into is
-    isnt it its itself ive just let lets me more most my myself nor of off on once only or other our ours out
+    isnt it its itself ive just let lets many me more most much my myself nor of off on once only or other our ours out
     over own percent please same shall she shes should shouldnt so some such tell than that thats the their
     theirs them then there theres these they theyre theyve this those through to too under until up us very was
     wasnt we were weve what whats when where which while who whom why will with wont would wouldnt you your

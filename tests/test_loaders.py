@@ -342,7 +342,7 @@ WAITING = {
 
 @pytest.mark.parametrize("name", WAITING)
 def test_the_sample_company_s_documents_keep_their_headings(name: str) -> None:
-    source = read(CORPORA / "waiting" / name)
+    source = read(CORPORA / "benefits" / name)
     title, first = WAITING[name]
     headings = [line.text for line in source.lines if line.level == 2]
     assert (source.title, headings[: len(first)]) == (title, first)

@@ -176,7 +176,7 @@ def test_what_is_said_of_a_fact_does_not_change_what_is_judged() -> None:
 
 def test_for_a_subject_the_page_where_the_search_began_is_cited_as_well() -> None:
     begins = [Sentence("Plans for everyone.", 7), Sentence("They differ in price.", 8)]
-    nearest = Passage("benefits", "plans.pdf", "Plans", "internal", [7, 8], "Plans", "", 0.9, begins)
+    nearest = Passage("benefits", "plans.pdf", "Plans", "internal", (), [7, 8], "Plans", "", 0.9, begins)
     question, readings = "How do the dental and vision plans work?", (DENTAL, VISION)
 
     def cited(whole: bool) -> list[tuple[str, int, str]]:
