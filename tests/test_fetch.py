@@ -19,7 +19,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest.door import is_public, trusted
@@ -797,6 +797,7 @@ def test_whatever_the_url_only_public_addresses_are_connected_to(
 
     @settings(max_examples=500, deadline=None)
     @given(URLS, st.lists(st.ip_addresses().map(str), max_size=3))
+    @example("https://docs.example/plan.pdf", ["93.184.216.34"])
     def ask(url: str, addresses: list[str]) -> None:
         with pytest.raises(CannotFetch) as caught:
             fetched(url, tmp_path, resolve=Resolver([addresses]), tls=tls)
