@@ -19,6 +19,7 @@ from prompt_toolkit.output import create_output
 
 from apps.live import watched
 from apps.question import checked
+from apps.receipts import receipt_lines
 from apps.show import Line, answer_lines, plain, said, say, shortened, source_lines, why_lines
 from graphs.conversation import Conversation, Event
 from graphs.reply import Reply
@@ -27,13 +28,14 @@ from ingest.errors import Trouble
 COMMANDS = {
     "/help": "what can be typed here",
     "/why": "how the last answer was decided: route, intent, confidence, difficulty, path",
+    "/receipt": "what left this machine for the last answer, to whom, and what it cost",
     "/sources": "the full quotes of the last answer",
     "/new": "start a new conversation",
     "/quit": "leave",
 }
 PROMPT = "> "
 HELP = [
-    *(Line(told, head=f"{name:<10}") for name, told in COMMANDS.items()),
+    *(Line(told, head=f"{name:<11}") for name, told in COMMANDS.items()),
     Line("Anything else is a question. Ctrl-C stops an answer, Ctrl-D leaves."),
 ]
 HOW_TO_LEAVE = "Press Ctrl-C once more, or Ctrl-D, to leave."
@@ -116,6 +118,8 @@ class Chat:
             return [Line("A new conversation. The earlier questions are left behind.")]
         if self._last is None:
             return [Line("Nothing has been answered yet.")]
+        if name == "/receipt":
+            return receipt_lines(self._last["receipt"])
         return why_lines(self._last) if name == "/why" else source_lines(self._last)
 
     def _start(self) -> None:

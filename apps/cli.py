@@ -119,6 +119,9 @@ def parser() -> argparse.ArgumentParser:
 
     command("stats", "Show how the models fared: answers, failures, times, tokens.", "stats")
 
+    receipts = command("receipts", "List what left this machine, answer by answer, and its cost.", "receipts --json")
+    receipts.add_argument("--since", metavar="DATE", help="only from this day on, such as 2026-11-20 (in UTC)")
+
     graph = command("graph", "Draw the state machine.", "graph --ascii", json=False)
     graph.add_argument("--ascii", action="store_true", help="for a terminal, not as mermaid")
 

@@ -61,7 +61,7 @@ async def _ask(given: Namespace, parts: Parts) -> int:
             question = checked(line.get("question"))
             collection, thread = line.get("collection", given.collection), line.get("thread", given.thread)
             _check_collection(collection, parts.settings, parts.places.data)
-            return await conversation.ask(question, _thread(thread), collection)
+            return await conversation.ask(question, _thread(thread), collection, _name(line.get("id")))
 
         if given.batch is not None:
             return SOME_FAILED if await batch.answered(given.batch, sys.stdout, answer) else DONE
@@ -232,6 +232,17 @@ def stats(given: Namespace) -> int:
     return DONE
 
 
+def receipts(given: Namespace) -> int:
+    from apps.receipts import lines, report
+
+    found = report(_parts(given).ledger, given.since)
+    if given.json:
+        _print_json(found)
+    else:
+        say(lines(found), sys.stdout)
+    return DONE
+
+
 def graph(given: Namespace) -> int:
     from graphs.assistant import assistant
 
@@ -280,6 +291,11 @@ def _thread(name: object) -> str | None:
     if name is None or (isinstance(name, str) and 0 < len(name) <= 200):
         return name
     raise UsageWrong("That is no name for a thread.", str(name)[:80], "Use up to 200 characters.")
+
+
+def _name(id: object) -> str | None:
+    """Of a batch's line, as its receipt has it."""
+    return None if id is None else str(id)[:200]
 
 
 def _print_json(value: Any) -> None:

@@ -66,6 +66,10 @@ class Prices(Table):
     output: float = Field(default=10.0, ge=0)
 
 
+class Budget(Table):
+    usd_per_month: float | None = Field(default=None, ge=0, le=1e9, allow_inf_nan=False)
+
+
 class Server(Table):
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
@@ -103,6 +107,7 @@ class Settings(BaseSettings):
     privacy: Privacy = Privacy()
     ingest: Ingest = Ingest()
     prices: Prices = Prices()
+    budget: Budget = Budget()
     server: Server = Server()
     tools: Tools = Tools()
     intents: list[Intent] = []

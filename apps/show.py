@@ -126,9 +126,13 @@ def _work(part: PartReply) -> Iterator[str]:
 def _left(reply: Reply) -> list[str]:
     """What left this machine: to a large model by the receipt, and to the tools that look things up elsewhere."""
     receipt, online = reply["receipt"], [part["route"] for part in reply["parts"] if part["route"] in ONLINE]
-    models = [f"{receipt['tokens']:,} tokens sent to {receipt['to']}, ${receipt['cost_usd']:.4f}"]
+    models = [f"{receipt['tokens']:,} tokens sent to {receipt['to']}, {usd(receipt['cost_usd'])}"]
     tools = [f"{ONLINE[name]} went to the {name} service" for name in dict.fromkeys(online)]
     return [*(models if receipt["sent"] else []), *tools] or ["nothing left this machine"]
+
+
+def usd(amount: float | None) -> str:
+    return "at an unknown cost" if amount is None else f"${amount:.4f}"
 
 
 def _took(ms: float) -> str:

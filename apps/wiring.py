@@ -13,13 +13,16 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from apps import prices
 from apps.models import Models
 from apps.settings import SHIPPED, Settings, SettingsWrong
+from apps.show import ONLINE
 from apps.stats import FILE, Recorder
 from apps.tools import CalculatorTool, WeatherTool
 from graphs.assistant import assistant
 from graphs.context import Context, Tool, Triage
 from graphs.conversation import Conversation
+from graphs.reply import Tariff
 from graphs.routing import Policy
 from ingest.errors import IndexUnusable, Trouble
 from ingest.index import Index
@@ -37,6 +40,9 @@ from models.tokens import Tokens
 from models.triage import Cascade, SmallTriage
 from models.voice import Voice
 from privacy.gate import untraced
+from privacy.ledger import FILE as RECEIPTS
+from privacy.ledger import Ledger
+from privacy.receipts import Receipts
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -186,6 +192,18 @@ class Parts(Models):
         return Recorder(self.places.data / FILE)
 
     @cached_property
+    def ledger(self) -> Ledger:
+        """Where receipts are kept, and what the month has cost."""
+        return Ledger(self.places.data / RECEIPTS)
+
+    @cached_property
+    def tariff(self) -> Tariff:
+        known, given = prices.read(prices.file_of(self.settings.home)), self.settings.prices
+        large = known.get(self.large_names[0]) if self.large_names else None
+        all_large = (large.input, large.output) if large else (given.input, given.output)
+        return Tariff(all_large, known, frozenset(ONLINE))
+
+    @cached_property
     def context(self) -> Context:
         return Context(
             triage=self.triage,
@@ -219,18 +237,20 @@ class Parts(Models):
             threads.serde = strict
             await self._check(threads)
             _keep_what_is_loaded()
-            recorder = self.recorder()
+            recorder, receipts = self.recorder(), Receipts(self.ledger)
             try:
                 yield Conversation(
                     assistant(self.tools, threads),
                     assistant(self.tools, InMemorySaver(serde=strict)),
                     context,
                     self.searched,
-                    (self.settings.prices.input, self.settings.prices.output),
+                    self.tariff,
                     recorder.record,
+                    receipts,
                 )
             finally:
                 recorder.close()
+                receipts.close()
                 for endpoints in self.asked:
                     await endpoints.close()
 

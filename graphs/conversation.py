@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, Protocol
 from weakref import WeakValueDictionary
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -16,10 +16,12 @@ from langgraph.types import Command, Interrupt
 from graphs import words
 from graphs.assistant import Assistant
 from graphs.context import Context
-from graphs.reply import Prices, Reply, reply
+from graphs.reply import Reply, Tariff, costs_of, receipt, reply
 from graphs.state import State, Turn, Waiting
 from graphs.threads import Held
+from ingest.errors import Trouble
 from models.asking import Asking
+from privacy.receipts import Kept
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,25 @@ class Run:
 Event = Step | Words | Reply
 
 
+class Keeper(Protocol):
+    """Keeps the receipts."""
+
+    async def keep(self, kept: Kept) -> int: ...
+
+    def keep_late(self, kept: Kept) -> None: ...
+
+
+@dataclass
+class Journal:
+    """One question, until its receipt is kept."""
+
+    thread: str
+    asked: str | None
+    """The `id` that its asker gave it."""
+    asking: Asking
+    done: bool = False
+
+
 class Conversation:
     """The assistant as its users meet it: a question and a thread in, steps and a reply out."""
 
@@ -76,43 +97,47 @@ class Conversation:
         passing: Assistant,
         context: Context,
         collections: Callable[[], Sequence[str]],
-        prices: Prices,
+        tariff: Tariff,
         record: Callable[[Asking], None] = lambda asking: None,
+        receipts: Keeper | None = None,
     ) -> None:
         if not isinstance(kept.checkpointer, BaseCheckpointSaver):
             raise TypeError("a kept graph has somewhere to keep its threads")
         self._kept, self._threads, self._passing, self._context = kept, kept.checkpointer, passing, context
-        self._collections, self._prices, self._record = collections, prices, record
+        self._collections, self._tariff, self._record, self._receipts = collections, tariff, record, receipts
         # LangGraph lets two runs on one thread lose a turn.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def ask(self, question: str, thread: str | None = None, collection: str | None = None) -> Reply:
-        """The reply; the thread is kept, and goes on when it is named again."""
-        return await _last(self.run(question, thread, collection))
+    async def ask(
+        self, question: str, thread: str | None = None, collection: str | None = None, name: str | None = None
+    ) -> Reply:
+        """The reply; the thread is kept, and goes on when it is named again. The receipt has the question's name."""
+        return await _last(self.run(question, thread, collection, name))
 
     async def ask_in_passing(self, question: str, collection: str | None = None, history: Sequence[Turn] = ()) -> Reply:
         """The reply in a thread that is thrown away."""
         return await _last(self.run_in_passing(question, collection, history))
 
     async def run(
-        self, question: str, thread: str | None = None, collection: str | None = None
+        self, question: str, thread: str | None = None, collection: str | None = None, name: str | None = None
     ) -> AsyncGenerator[Event]:
         """Steps as they are done, then the reply; the thread has it before it is told, and nothing if it never is."""
         new, thread = thread is None, thread or uuid.uuid4().hex
         lock = self._locks.setdefault(thread, asyncio.Lock())
         async with lock:
-            with self._asking() as asking:
+            with self._journal(thread, name) as journal:
                 waiting = None if new else await self._waiting(thread)
-                replies = waiting is not None and not await self._is_new(question, asking)
+                replies = waiting is not None and not await self._is_new(question, journal.asking)
                 asked: Any = Command(resume=question) if replies else self._asked(question, collection)
                 notices = [words.DROPPED] if waiting is not None and not replies else []
                 held = Held(self._threads)
                 graph = self._kept.copy({"checkpointer": held})
                 # Closed with this one, so that the next question waits until it has ended.
-                async with aclosing(self._run(graph, asked, question, thread, asking, notices)) as events:
+                async with aclosing(self._run(graph, asked, question, thread, journal.asking, notices)) as events:
                     async for event in events:
                         if not isinstance(event, Step | Words):
                             await held.keep()
+                            event = await self._with_receipt(event, journal)
                         yield event
 
     async def run_in_passing(
@@ -120,7 +145,8 @@ class Conversation:
     ) -> AsyncGenerator[Event]:
         thread = uuid.uuid4().hex
         try:
-            with self._asking() as asking:
+            with self._journal(thread) as journal:
+                asking = journal.asking
                 asked: Any = {**self._asked(question, collection), "turns": [*history]}
                 if history and history[-1]["answer"] == words.WHICH_PLACE and not await self._is_new(question, asking):
                     # What waits is lost with each thread, so the question that waited is asked again before its reply.
@@ -130,7 +156,7 @@ class Conversation:
                     asked = Command(resume=question) if again["waiting"] else asked
                 async with aclosing(self._run(self._passing, asked, question, thread, asking)) as events:
                     async for event in events:
-                        yield event
+                        yield event if isinstance(event, Step | Words) else await self._with_receipt(event, journal)
         finally:
             saver = self._passing.checkpointer
             if isinstance(saver, InMemorySaver):
@@ -164,16 +190,35 @@ class Conversation:
         state: State = {**run.state, "question": question}
         told = [*notices, *asking.notices]
         exact = self._context.tokens.exact
-        yield reply(state, run.waiting, thread, run.path, ms, asking.calls, self._prices, exact, told)
+        yield reply(state, run.waiting, thread, run.path, ms, asking.calls, self._tariff, exact, told)
 
     @contextmanager
-    def _asking(self) -> Iterator[Asking]:
-        """A question's journal, recorded when it is done, also when it was stopped or has failed."""
-        asking = Asking(time.monotonic() + self._context.seconds)
+    def _journal(self, thread: str, name: str | None = None) -> Iterator[Journal]:
+        """Recorded when the question is done, also when it was stopped or has failed."""
+        journal = Journal(thread, name, Asking(time.monotonic() + self._context.seconds))
         try:
-            yield asking
+            yield journal
         finally:
-            self._record(asking)
+            self._record(journal.asking)
+            left = costs_of(journal.asking.calls, self._tariff)
+            if left and not journal.done and self._receipts:
+                calls, exact = journal.asking.calls, self._context.tokens.exact
+                made = receipt([], calls, self._tariff, exact)
+                self._receipts.keep_late(Kept(thread, name, "stopped", made, left, []))
+
+    async def _with_receipt(self, reply: Reply, journal: Journal) -> Reply:
+        """Kept before the answer is told, and said with it when it cannot be."""
+        journal.done = True
+        if self._receipts is None:
+            return reply
+        outcome: Literal["waiting", "answered"] = "waiting" if reply["waiting"] else "answered"
+        left = costs_of(journal.asking.calls, self._tariff)
+        kept = Kept(journal.thread, journal.asked, outcome, reply["receipt"], left, reply["path"])
+        try:
+            number = await self._receipts.keep(kept)
+        except Trouble as trouble:
+            return {**reply, "notices": [*reply["notices"], f"{trouble.what} {trouble.do or ''}".strip()]}
+        return {**reply, "receipt": {**reply["receipt"], "id": number}}
 
     async def _waiting(self, thread: str) -> Interrupt | None:
         snapshot = await self._kept.aget_state({"configurable": {"thread_id": thread}})

@@ -1,6 +1,7 @@
 """What a run of the graph gives back: the JSON of `tandem ask --json`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from typing_extensions import TypedDict
@@ -9,6 +10,8 @@ from graphs import words
 from graphs.state import Answer, Cited, Part, State, ToolCall, Waiting
 from models.asking import Call, Role
 from privacy.content import Text
+from privacy.prices import Price, dollars
+from privacy.receipts import Cost
 
 
 class PartReply(TypedDict):
@@ -25,19 +28,37 @@ class PartReply(TypedDict):
     reason: str
 
 
+class CostReply(TypedDict):
+    """What one model was sent, and what it gave; `usd` is null where its price is not known."""
+
+    model: str
+    input: int
+    output: int
+    usd: float | None
+
+
 class Receipt(TypedDict):
     """What left this machine for the answer, and what it would have cost to send everything."""
 
+    id: int | None
+    """Its number in `tandem receipts`; null where it is not kept."""
     sent: bool
     to: str | None
     tokens: int
-    cost_usd: float
+    output_tokens: int
+    cost_usd: float | None
+    """Null where a price is not known."""
+    costs: list[CostReply]
+    prices_as_of: str | None
+    """The oldest day on which one of those prices was looked up."""
+    services: list[str]
+    """Tools that looked something up elsewhere for it."""
     masked: dict[str, int]
     passages: list[dict[str, Any]]
     all_large_tokens: int
     all_large_cost_usd: float
     estimated: bool
-    """Whether the two before it are estimates, because tiktoken's table is not loaded."""
+    """Whether the tokens of the two before it are estimates, because tiktoken's table is not loaded."""
 
 
 class Reply(TypedDict):
@@ -63,6 +84,18 @@ Prices = tuple[float, float]
 """USD per million tokens: input, output."""
 
 
+@dataclass(frozen=True)
+class Tariff:
+    """What receipts are made out with."""
+
+    all_large: Prices
+    """Of the large model that would have been sent everything."""
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    """By the model's name."""
+    services: Collection[str] = ()
+    """Tools that look things up elsewhere."""
+
+
 def reply(
     state: State,
     waiting: Waiting | None,
@@ -70,7 +103,7 @@ def reply(
     path: Sequence[str],
     ms: float,
     calls: Sequence[Call],
-    prices: Prices,
+    tariff: Tariff,
     exact: bool,
     notices: Sequence[str],
 ) -> Reply:
@@ -89,7 +122,7 @@ def reply(
         parts=parts,
         citations=[] if waiting else state["citations"],
         tools=[call for answer in answers for call in answer["tools"]],
-        receipt=_receipt(answers, calls, prices, exact),
+        receipt=receipt(answers, calls, tariff, exact),
         usage={"small": _usage(calls, "triage", "small"), "large": _usage(calls, "large")},
         notices=[*notices, *([] if waiting else state["notices"])],
         path=[*path],
@@ -125,24 +158,50 @@ def _unanswered(part: Part) -> PartReply:
     )
 
 
-def _receipt(answers: Sequence[Answer], calls: Sequence[Call], prices: Prices, exact: bool) -> Receipt:
-    left = [call for call in calls if call.remote and call.sent]
+def receipt(answers: Sequence[Answer], calls: Sequence[Call], tariff: Tariff, exact: bool) -> Receipt:
+    left, costs = _left(calls), costs_of(calls, tariff)
     taken, given = (sum(answer["would"][way] for answer in answers) for way in ("input", "output"))
+    known = [tariff.prices[cost.model].as_of for cost in costs if cost.nano is not None]
+    online = [call["name"] for answer in answers for call in answer["tools"] if call["name"] in tariff.services]
     return Receipt(
+        id=None,
         sent=bool(left),
-        to=", ".join(dict.fromkeys(call.model for call in left)) or None,
-        tokens=sum(call.input for call in left),
-        cost_usd=_cost(sum(call.input for call in left), sum(call.output for call in left), prices),
+        to=", ".join(cost.model for cost in costs) or None,
+        tokens=sum(cost.input for cost in costs),
+        output_tokens=sum(cost.output for cost in costs),
+        cost_usd=_usd([cost.nano for cost in costs]),
+        costs=[CostReply(model=c.model, input=c.input, output=c.output, usd=_usd([c.nano])) for c in costs],
+        prices_as_of=min(known, default=None),
+        services=[*dict.fromkeys(online)],
         masked={},
         passages=[*_passages(text for call in left for text in call.sent)],
         all_large_tokens=taken + given,
-        all_large_cost_usd=_cost(taken, given, prices),
+        all_large_cost_usd=round((taken * tariff.all_large[0] + given * tariff.all_large[1]) / 1e6, 6),
         estimated=not exact,
     )
 
 
-def _cost(taken: int, given: int, prices: Prices) -> float:
-    return round((taken * prices[0] + given * prices[1]) / 1e6, 6)
+def costs_of(calls: Sequence[Call], tariff: Tariff) -> list[Cost]:
+    """For each remote model that was sent something, in the order in which they were asked."""
+    left = _left(calls)
+    return [
+        _cost(model, [call for call in left if call.model == model], tariff.prices.get(model))
+        for model in dict.fromkeys(call.model for call in left)
+    ]
+
+
+def _left(calls: Sequence[Call]) -> list[Call]:
+    return [call for call in calls if call.remote and call.sent]
+
+
+def _cost(model: str, calls: Sequence[Call], price: Price | None) -> Cost:
+    taken, given = sum(call.input for call in calls), sum(call.output for call in calls)
+    return Cost(model, taken, given, price.cost(taken, given) if price else None)
+
+
+def _usd(nanos: Sequence[int | None]) -> float | None:
+    known = [nano for nano in nanos if nano is not None]
+    return dollars(sum(known)) if len(known) == len(nanos) else None
 
 
 def _passages(sent: Iterable[Text]) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from graphs.assistant import assistant
 from graphs.context import Context, ToolFailed
 from graphs.conversation import Conversation
+from graphs.reply import Tariff
 from graphs.routing import Policy
 from graphs.state import Part, ToolCall
 from ingest.evidence import Evidence, Passage, Reading
@@ -167,5 +168,5 @@ def conversation(script: Script, policy: Policy = POLICY, **changed: object) -> 
         assistant(tools, InMemorySaver()),
         used,
         lambda: ["401k", "benefits"],
-        (2.5, 10.0),
+        Tariff((2.5, 10.0), services=["weather"]),
     )

@@ -16,6 +16,7 @@ from apps.chat import Chat, Out, run_chat
 from graphs.assistant import assistant
 from graphs.context import Context, Tool
 from graphs.conversation import Conversation
+from graphs.reply import Tariff
 from graphs.routing import Policy
 from graphs.state import Part, ToolCall
 from ingest.errors import IndexUnusable
@@ -117,7 +118,7 @@ def conversation(scripted: Scripted) -> Conversation:
     policy = Policy(documents={"401k": "401k"}, tools=frozenset(tools))
     context = Context(scripted, scripted, scripted, scripted, tools, scripted, policy)
     return Conversation(
-        assistant(tools, InMemorySaver()), assistant(tools, InMemorySaver()), context, lambda: ["401k"], (2.5, 10)
+        assistant(tools, InMemorySaver()), assistant(tools, InMemorySaver()), context, lambda: ["401k"], Tariff((2.5, 10.0))
     )
 
 
@@ -248,15 +249,16 @@ def test_the_commands_are_listed() -> None:
     assert transcript("/help\n/HELLO you\n") == (
         HELLO
         + """> /help
-/help     what can be typed here
-/why      how the last answer was decided: route, intent, confidence, difficulty, path
-/sources  the full quotes of the last answer
-/new      start a new conversation
-/quit     leave
+/help      what can be typed here
+/why       how the last answer was decided: route, intent, confidence, difficulty, path
+/receipt   what left this machine for the last answer, to whom, and what it cost
+/sources   the full quotes of the last answer
+/new       start a new conversation
+/quit      leave
 Anything else is a question. Ctrl-C stops an answer, Ctrl-D leaves.
 
 > /HELLO you
-There is no command /HELLO you; there are /help, /why, /sources, /new, /quit.
+There is no command /HELLO you; there are /help, /why, /receipt, /sources, /new, /quit.
 
 """
     )

@@ -55,7 +55,8 @@ def test_a_question_the_documents_answer_is_quoted_and_cited() -> None:
         "citations": [{"n": 1, "collection": "401k", "source": "plan.pdf", "page": 3, "quote": MATCH}],
         "tools": [],
         "receipt": {
-            "sent": False, "to": None, "tokens": 0, "cost_usd": 0.0, "masked": {}, "passages": [],
+            "id": None, "sent": False, "to": None, "tokens": 0, "output_tokens": 0, "cost_usd": 0.0, "costs": [],
+            "prices_as_of": None, "services": [], "masked": {}, "passages": [],
             "all_large_tokens": 20, "all_large_cost_usd": 0.000125, "estimated": False,
         },
         "usage": {"small": {"input": 0, "output": 0}, "large": {"input": 0, "output": 0}},

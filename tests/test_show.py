@@ -25,10 +25,15 @@ MATCH = PartReply(
     reason="The documents answer it in their own words.",
 )
 KEPT = Receipt(
+    id=None,
     sent=False,
     to=None,
     tokens=0,
+    output_tokens=0,
     cost_usd=0.0,
+    costs=[],
+    prices_as_of=None,
+    services=[],
     masked={},
     passages=[],
     all_large_tokens=812,
@@ -131,6 +136,11 @@ def test_the_line_says_to_whom_how_much_was_sent_and_what_it_cost() -> None:
     assert shown({"parts": [part], "receipt": sent, "ms": {"total": 2345.6}}).splitlines()[-1] == (
         "documents · 401k · difficulty 8.0 · large (gpt-4o) · 1,234 tokens sent to openai:gpt-4o, $0.0042 · 2.3 s"
     )
+
+
+def test_a_model_without_a_price_costs_an_unknown_amount_and_never_nothing() -> None:
+    sent = {**KEPT, "sent": True, "to": "azure:ours", "tokens": 12, "cost_usd": None}
+    assert "12 tokens sent to azure:ours, at an unknown cost" in shown({"receipt": sent})
 
 
 def test_each_part_is_in_the_line() -> None:
