@@ -235,7 +235,8 @@ def stats(given: Namespace) -> int:
 def receipts(given: Namespace) -> int:
     from apps.receipts import lines, report
 
-    found = report(_parts(given).ledger, given.since)
+    parts = _parts(given)
+    found = report(parts.ledger, given.since, parts.settings.budget.usd_per_month, time.time())
     if given.json:
         _print_json(found)
     else:

@@ -81,6 +81,7 @@ async def measured(over: Opened, with_near_misses: bool = False) -> Report:
     with TemporaryDirectory() as threads:
         parts = Parts(over.parts.settings, Places(Path(threads), over.parts.places.cache), over.parts.environ)
         parts.encoder, parts.index, parts.retriever = over.parts.encoder, over.parts.index, over.parts.retriever
+        parts.toll = over.parts.toll  # what it costs counts where the user's own questions do
         async with parts.conversation() as conversation:
             assistant = Assistant(parts, conversation, over.pinned)
             # The first search opens the index: no question's time should have it.
@@ -157,7 +158,7 @@ def _over_documents(parts: Parts, folder: Path, name: str) -> tuple[Parts, str, 
     over = Parts(
         parts.settings.model_copy(update={"collections": collections}), Places(kept, parts.places.cache), parts.environ
     )
-    over.encoder = parts.encoder
+    over.encoder, over.toll = parts.encoder, parts.toll
     there = {row.source for row in over.index.store.documents(name)} == files.keys()
     done = [] if there else ingest_files(over, listing(over, folder, name))
     unread = [Trouble(one.trouble.what, one.source, one.trouble.do) for one in done if one.trouble]

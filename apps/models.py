@@ -14,6 +14,7 @@ from models.ollama import SECONDS, Ollama, address, context_of, has, here, look
 from models.resilience import Endpoints
 from privacy.failures import ModelFailed, unreachable
 from privacy.gate import Door, Endpoint, Gate
+from privacy.toll import Free, Toll
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -27,6 +28,11 @@ class Models:
         self.asked: list[Endpoints] = []
         """Those that were found, to be loaded and closed."""
         self._embedders: dict[str, Nomic] = {}
+
+    @cached_property
+    def toll(self) -> Toll:
+        """What each call that leaves this machine has to pass."""
+        return Free()
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -94,7 +100,7 @@ class Models:
         return self._endpoints(names) if names and self.settings.routing.mode != "small" else None
 
     def _endpoints(self, names: Sequence[str]) -> Endpoints:
-        gate = Gate(self.settings.privacy.internal_to)
+        gate = Gate(self.settings.privacy.internal_to, self.toll)
         doors = [gate.door(self._endpoint(name), _process(name)) for name in names]
         made = Endpoints(doors, self._count, self.settings.models.quiet, dead=self._dead(doors))
         self.asked.append(made)

@@ -7,10 +7,13 @@ Its JSON, with times in UTC:
                    "path": ["triage", "…"], "receipt": {"sent": true, "…": "as in `tandem ask --json`"}}],
      "months": [{"month": "2026-11", "answers": 1, "sent": 1,
                  "input": 700, "output": 60, "usd": 0.00235, "unpriced": 0}],
-     "models": [{"model": "openai:gpt-4o", "answers": 1, "input": 700, "output": 60, "usd": 0.00235, "unpriced": 0}]}
+     "models": [{"model": "openai:gpt-4o", "answers": 1, "input": 700, "output": 60, "usd": 0.00235, "unpriced": 0}],
+     "budget": {"month": "2026-11", "usd_per_month": 20.0, "counted_usd": 0.00235, "open": 0, "open_usd": 0.0}}
 
 `asked` is the `id` of a batch's line. `outcome` is `answered`, `waiting` for the user's reply, or `stopped`: something
 was sent, and nobody got an answer. `usd` is what is known; of `unpriced` sendings prices.toml says no price.
+`counted_usd` is what [budget] counts for this month, evaluations included; `open` calls of it are under way, or ended
+so that nobody knows what they cost, or were lost with a process: the most that they can have cost is counted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,25 +23,40 @@ from typing import Any
 from apps.question import UsageWrong
 from apps.show import ONLINE, Line, one_line, usd
 from graphs.reply import Receipt
-from privacy.ledger import Ledger
+from privacy.budget import Spent, spent
+from privacy.ledger import Ledger, month_of
+from privacy.prices import dollars
 from privacy.receipts import by_model, by_month, listed
 
 Report = Mapping[str, Any]
 NOTHING = "Nothing left this machine."
 
 
-def report(ledger: Ledger, since: str | None) -> Report:
+def report(ledger: Ledger, since: str | None, limit: float | None, now: float) -> Report:
     """Of all that is kept; a file that is not there has nothing in it, and is not made."""
-    after = _midnight(since)
+    after, month = _midnight(since), month_of(now)
     if not ledger.exists:
-        return {"since": since, "receipts": [], "months": [], "models": []}
+        return {
+            "since": since, "receipts": [], "months": [], "models": [], "budget": _budget(Spent(month, 0, 0, 0), limit)
+        }  # fmt: skip
     with ledger.reading() as connection:
         return {
             "since": since,
             "receipts": [*listed(connection, after)],
             "months": by_month(connection, after),
             "models": by_model(connection, after),
+            "budget": _budget(spent(connection, month), limit),
         }
+
+
+def _budget(now: Spent, limit: float | None) -> Report:
+    return {
+        "month": now.month,
+        "usd_per_month": limit,
+        "counted_usd": dollars(now.nano),
+        "open": now.open,
+        "open_usd": dollars(now.open_nano),
+    }
 
 
 def _midnight(since: str | None) -> float:
@@ -79,14 +97,30 @@ def receipt_lines(receipt: Receipt) -> list[Line]:
 
 def lines(report: Report) -> list[Line]:
     if not report["receipts"]:
-        return [Line("There is no receipt yet." if report["since"] is None else f"None since {report['since']}.")]
+        none = "There is no receipt yet." if report["since"] is None else f"None since {report['since']}."
+        return [Line(none), *_budget_lines(report["budget"])]
     return [
         *map(_line, report["receipts"]),
         Line(""),
         *_table(("month", "answers", "that sent", *SUMS), map(_month, report["months"])),
         *([Line("")] if report["models"] else []),
         *_table(("model", "answers", *SUMS), map(_model, report["models"])),
+        *_budget_lines(report["budget"]),
     ]
+
+
+def _budget_lines(budget: Report) -> Iterator[Line]:
+    if budget["usd_per_month"] is None and not budget["open"]:
+        return
+    limit = "" if budget["usd_per_month"] is None else f" of a budget of ${budget['usd_per_month']:,.2f}"
+    yield Line("")
+    yield Line(f"{budget['month']}: {usd(budget['counted_usd'])}{limit} is spent or set aside.")
+    if budget["open"]:
+        calls = f"{budget['open']:,} call{'s' if budget['open'] > 1 else ''}"
+        yield Line(
+            f"{usd(budget['open_usd'])} of it for {calls} of which the cost is not known: under way, broken off, or"
+            " lost with a process that stopped. The most that they can have cost is counted."
+        )
 
 
 def _line(row: Mapping[str, Any]) -> Line:

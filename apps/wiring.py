@@ -39,10 +39,13 @@ from models.embedded.triage import EmbeddedTriage
 from models.tokens import Tokens
 from models.triage import Cascade, SmallTriage
 from models.voice import Voice
+from privacy.budget import Budget
 from privacy.gate import untraced
 from privacy.ledger import FILE as RECEIPTS
 from privacy.ledger import Ledger
+from privacy.prices import Price
 from privacy.receipts import Receipts
+from privacy.toll import Toll
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -197,8 +200,17 @@ class Parts(Models):
         return Ledger(self.places.data / RECEIPTS)
 
     @cached_property
+    def toll(self) -> Toll:
+        file, budget = prices.file_of(self.settings.home), self.settings.budget
+        return Budget(self.ledger, self.known_prices, budget.usd_per_month, file)
+
+    @cached_property
+    def known_prices(self) -> Mapping[str, Price]:
+        return prices.read(prices.file_of(self.settings.home))
+
+    @cached_property
     def tariff(self) -> Tariff:
-        known, given = prices.read(prices.file_of(self.settings.home)), self.settings.prices
+        known, given = self.known_prices, self.settings.prices
         large = known.get(self.large_names[0]) if self.large_names else None
         all_large = (large.input, large.output) if large else (given.input, given.output)
         return Tariff(all_large, known, frozenset(ONLINE))

@@ -10,6 +10,7 @@ from graphs import words
 from graphs.state import Answer, Cited, Part, State, ToolCall, Waiting
 from models.asking import Call, Role
 from privacy.content import Text
+from privacy.failures import UNBILLED
 from privacy.prices import Price, dollars
 from privacy.receipts import Cost
 
@@ -195,8 +196,13 @@ def _left(calls: Sequence[Call]) -> list[Call]:
 
 
 def _cost(model: str, calls: Sequence[Call], price: Price | None) -> Cost:
-    taken, given = sum(call.input for call in calls), sum(call.output for call in calls)
-    return Cost(model, taken, given, price.cost(taken, given) if price else None)
+    taken, given = _tokens(calls)
+    billed = _tokens([call for call in calls if call.failure not in UNBILLED])
+    return Cost(model, taken, given, price.cost(*billed) if price else None)
+
+
+def _tokens(calls: Sequence[Call]) -> tuple[int, int]:
+    return sum(call.input for call in calls), sum(call.output for call in calls)
 
 
 def _usd(nanos: Sequence[int | None]) -> float | None:

@@ -11,7 +11,7 @@ from ingest.labels import Label
 from models.asking import Asking, Call, Role
 from models.model import Schema
 from privacy.content import Message, label_of, texts
-from privacy.failures import DEAD, ModelFailed, cut, filtered, forbidden, garbage, silent, stopped
+from privacy.failures import DEAD, WITHHELD, ModelFailed, cut, filtered, forbidden, garbage, silent, stopped
 from privacy.gate import WRITES, Door, Piece, load
 
 QUIET = 20.0
@@ -30,6 +30,8 @@ REST = 30.0
 AGAIN = 2
 """Times that one request is tried again at most."""
 
+UNSENT = WITHHELD | {"unreachable", "forbidden"}
+"""Failures after which nothing has left."""
 LONGER = "Set [models] deadline higher."
 
 Clock = Callable[[], float]
@@ -75,6 +77,8 @@ class Breaker:
         self.ended(failed)
 
     def ended(self, failed: ModelFailed | None) -> None:
+        if failed is not None and failed.kind in WITHHELD:
+            return
         self._tried_at = self.clock()
         dead = failed is not None and failed.kind in DEAD
         self.last = failed if dead else None
@@ -145,7 +149,7 @@ class Endpoints:
             except ModelFailed as failed:
                 if failed.kind in DEAD:
                     asking.given_up[door.endpoint.name] = failed
-                if begun or after is None or failed.kind not in DEAD:
+                if begun or after is None or failed.kind not in DEAD | WITHHELD:
                     raise
                 asking.note(f"{failed.what}, so {after.endpoint.name} was asked.")
 
@@ -319,7 +323,7 @@ class _Trace:
         return 0 < self.input < sum(len(message.text) for message in self.messages) / 8
 
     def call(self, failed: ModelFailed | None = None) -> Call:
-        sent = [] if failed is not None and failed.kind in ("unreachable", "forbidden") else texts(self.messages)
+        sent = [] if failed is not None and failed.kind in UNSENT else texts(self.messages)
         return Call(
             role=self.role,
             model=self.door.endpoint.name,

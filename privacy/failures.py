@@ -12,12 +12,18 @@ from ingest.errors import Trouble
 Kind = Literal[
     "unreachable", "silent", "late", "busy", "down", "unauthorized", "missing", "rejected", "garbage", "cut", "huge",
     "filtered", "refused", "empty", "too long", "truncated", "length", "forbidden", "open", "vectors",
+    "overspent", "unpriced", "uncounted", "dry run",
 ]  # fmt: skip
 
 DEAD: frozenset[Kind] = frozenset(
     {"unreachable", "silent", "busy", "down", "unauthorized", "missing", "rejected", "garbage", "cut", "huge"}
 )
 """Failures of the endpoint, whatever it was asked."""
+
+WITHHELD: frozenset[Kind] = frozenset({"overspent", "unpriced", "uncounted", "dry run"})
+"""Nobody was asked: another model may be, and nothing is known of this one."""
+UNBILLED: frozenset[Kind] = frozenset({"unreachable", "unauthorized", "missing", "rejected", "busy", "too long"})
+"""A provider that answers so has done no work, and asks for no money."""
 
 AGAIN = 0.3
 """Seconds until what was a passing failure is tried once more, where the endpoint does not say."""
@@ -78,6 +84,25 @@ def explained(error: BaseException, name: str, host: str, pull: str = "") -> Mod
 
 def forbidden(label: str, name: str) -> ModelFailed:
     return ModelFailed("forbidden", f"{label.capitalize()} text may not be sent to {name}", name)
+
+
+def overspent(name: str, usd: float) -> ModelFailed:
+    what = f"What is left of this month's budget of ${usd:,.2f} does not cover asking {name}"
+    return ModelFailed("overspent", what, name, "Raise [budget] usd_per_month, or wait for the next month.")
+
+
+def unpriced(name: str, file: str) -> ModelFailed:
+    do = f'Add to {file}: [models."{name}"] with input and output in USD per million tokens, and as_of.'
+    return ModelFailed("unpriced", f"There is a [budget], and no price for {name}", name, do)
+
+
+def uncounted(name: str, file: str, why: str) -> ModelFailed:
+    what = f"What this month has cost cannot be counted ({why}), and there is a [budget] for {name}"
+    return ModelFailed("uncounted", what, name, f"See whether {file} can be written.")
+
+
+def dry(name: str) -> ModelFailed:
+    return ModelFailed("dry run", f"In a dry run {name} is not asked", name)
 
 
 def unreachable(name: str, host: str) -> ModelFailed:

@@ -17,7 +17,8 @@ from pydantic import SecretStr
 from ingest.errors import Trouble
 from ingest.labels import Label
 from privacy.content import Message, label_of
-from privacy.failures import ModelFailed, explained, forbidden, of_clients
+from privacy.failures import UNBILLED, ModelFailed, explained, forbidden, of_clients
+from privacy.toll import Free, Toll, sending
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -113,13 +114,14 @@ def load(wire: Wire) -> None:
 class Gate:
     """Opens doors, under the settings of one installation."""
 
-    def __init__(self, internal_to: Whom = "any") -> None:
-        self._internal_to = internal_to
+    def __init__(self, internal_to: Whom = "any", toll: Toll | None = None) -> None:
+        """`toll` is what each call that leaves this machine has to pass."""
+        self._internal_to, self._toll = internal_to, toll or Free()
         untraced()
 
     def door(self, endpoint: Endpoint, process: "Callable[[], BaseChatModel] | None" = None) -> "Door":
         """`process` loads a model that runs in this process."""
-        return Door(endpoint, self._internal_to, process)
+        return Door(endpoint, self._internal_to, process, self._toll)
 
     def embeddings(self, endpoint: Endpoint) -> "Embeddings":
         """Only on this machine: whatever is ingested goes there, restricted documents too."""
@@ -141,9 +143,11 @@ class Gate:
 class Door:
     """One model, and the only way to it; who holds it can say something, and nothing else."""
 
-    def __init__(self, endpoint: Endpoint, internal_to: Whom, process: "Callable[[], BaseChatModel] | None") -> None:
+    def __init__(
+        self, endpoint: Endpoint, internal_to: Whom, process: "Callable[[], BaseChatModel] | None", toll: Toll
+    ) -> None:
         self.endpoint = endpoint
-        self._internal_to, self._process = internal_to, process
+        self._internal_to, self._process, self._toll = internal_to, process, toll
         # A client's connections belong to the event loop that opened them.
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, BaseChatModel] = WeakKeyDictionary()
 
@@ -160,6 +164,28 @@ class Door:
         label = label_of(messages)
         if not self.admits(label):
             raise forbidden(label, self.endpoint.name)
+        pieces = self._said(messages, schema) if self.endpoint.here else self._paid(messages, schema)
+        async with aclosing(pieces):
+            async for piece in pieces:
+                yield piece
+
+    async def _paid(self, messages: Sequence[Message], schema: Mapping[str, Any] | None) -> AsyncGenerator[Piece]:
+        """After the toll. Of a call that ends in any other way nobody knows what it cost: the most is what counts."""
+        call = await self._toll.paid(sending(self.endpoint.name, messages, schema, WRITES))
+        input = output = 0
+        try:
+            async with aclosing(self._said(messages, schema)) as pieces:
+                async for piece in pieces:
+                    input, output = piece.input or input, piece.output or output
+                    yield piece
+        except ModelFailed as failed:
+            if call and failed.kind in UNBILLED:
+                await self._toll.cost(call, 0, 0)
+            raise
+        if call and (input or output):
+            await self._toll.cost(call, input, output)
+
+    async def _said(self, messages: Sequence[Message], schema: Mapping[str, Any] | None) -> AsyncGenerator[Piece]:
         said = [(message.speaker, message.text) for message in messages]
         try:
             async with aclosing(self._client(schema).astream(said)) as chunks:

@@ -54,6 +54,7 @@ class Ledger:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Alone from the first look to the last line; all of it is kept, or none."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self.path, self._patience, isolation_level=None)) as connection:
             if not self._made:
                 self._make(connection)

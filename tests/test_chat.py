@@ -118,7 +118,11 @@ def conversation(scripted: Scripted) -> Conversation:
     policy = Policy(documents={"401k": "401k"}, tools=frozenset(tools))
     context = Context(scripted, scripted, scripted, scripted, tools, scripted, policy)
     return Conversation(
-        assistant(tools, InMemorySaver()), assistant(tools, InMemorySaver()), context, lambda: ["401k"], Tariff((2.5, 10.0))
+        assistant(tools, InMemorySaver()),
+        assistant(tools, InMemorySaver()),
+        context,
+        lambda: ["401k"],
+        Tariff((2.5, 10.0)),
     )
 
 

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,45 +17,15 @@ from ingest.errors import Trouble
 from privacy.ledger import FILE, Ledger
 from privacy.receipts import Cost, Kept, Receipts, by_model, by_month, last_path, listed
 from tests.conftest import NO_MODELS, Command, Tandem
-from tests.openai_wire import OpenAI, openai
+from tests.large import LARGE, VESTED, copied, data, far
+from tests.openai_wire import OpenAI
 from tests.server_running import running
-from tests.wire import Request, asks_for_text, hangs, says
+from tests.wire import asks_for_text, hangs
 
-VESTED = "When am I fully vested?"
-LARGE = "openai:gpt-4o"
+__all__ = ["copied", "data", "far"]
+
 NOON = 1_800_000_000.0
 """Of 2027-01-15, at 8 o'clock."""
-
-
-@pytest.fixture(scope="module")
-def copied(tandem: Tandem, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample company's index, without anybody's receipts."""
-    folder = tmp_path_factory.mktemp("copied") / "data"
-    shutil.copytree(tandem.parts.places.data, folder)
-    for old in folder.glob("receipts.sqlite*"):
-        old.unlink()
-    return folder
-
-
-@pytest.fixture
-def data(copied: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(copied, tmp_path / "company"))
-
-
-@pytest.fixture
-def far(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAI]:
-    """A large model's server, named in the environment."""
-    with openai() as server:
-        server.when(asks_for_text, says(quotes, usage=(700, 60)))
-        monkeypatch.setenv("OPENAI_API_KEY", "k")
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
-        yield server
-
-
-def quotes(request: Request) -> str:
-    """A sentence of the first passage, with its marker."""
-    said = request.prompt.partition("[1] ")[2].partition("\n")[2]
-    return f"{said.partition('. ')[0].strip().rstrip('.')} [1]."
 
 
 def receipts(run: Command, data: Path, *more: str) -> Any:
