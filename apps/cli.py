@@ -79,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     _text_or_batch(ask, "question")
     ask.add_argument("--collection", metavar="C", help="answer from these documents, whatever the question is about")
     ask.add_argument("--thread", metavar="T", help="go on with this conversation")
+    ask.add_argument("--dry-run", action="store_true", help="show what would be sent to whom, and send nothing")
 
     triage = command("triage", "Show what a message asks for.", 'triage "Will it rain in Oslo, and when is payday?"')
     _text_or_batch(triage, "text")

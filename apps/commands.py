@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apps import batch
 from apps.indexing import index_configured
@@ -19,9 +19,12 @@ from apps.question import UsageWrong, checked
 from apps.settings import ROOT, Settings, read
 from apps.show import plain, say, show
 from apps.wiring import Parts, Places, cache_folder
-from graphs.reply import Reply
+from graphs.conversation import Conversation
 from ingest.index import Index
 from ingest.labels import told_of
+
+if TYPE_CHECKING:
+    from apps.dry_run import DryRun
 
 DONE, SOME_FAILED = 0, 1
 
@@ -44,7 +47,7 @@ def chat(given: Namespace) -> int:
 
 
 def ask(given: Namespace) -> int:
-    parts = _parts(given)
+    parts = _parts(given, given.dry_run)
     if given.batch is None:
         checked(given.question)
     _check_collection(given.collection, parts.settings, parts.places.data)
@@ -55,12 +58,15 @@ def ask(given: Namespace) -> int:
 async def _ask(given: Namespace, parts: Parts) -> int:
     if given.batch is not None:
         parts.tokens.load()
+    dry = parts.dry
     async with parts.conversation() as conversation:
 
-        async def answer(line: Mapping[str, Any]) -> Reply:
+        async def answer(line: Mapping[str, Any]) -> Mapping[str, Any]:
             question = checked(line.get("question"))
             collection, thread = line.get("collection", given.collection), line.get("thread", given.thread)
             _check_collection(collection, parts.settings, parts.places.data)
+            if dry:
+                return await _rehearsed(conversation, parts, dry, question, _thread(thread), collection)
             return await conversation.ask(question, _thread(thread), collection, _name(line.get("id")))
 
         if given.batch is not None:
@@ -68,9 +74,26 @@ async def _ask(given: Namespace, parts: Parts) -> int:
         if given.json:
             _print_json(await answer({"question": given.question}))
             return DONE
+        if dry:
+            from apps.dry_run import lines
+
+            say(lines(await answer({"question": given.question})), sys.stdout)
+            return DONE
         question, thread = checked(given.question), _thread(given.thread)
         show(await watched(conversation.run(question, thread, given.collection), sys.stdout), sys.stdout)
         return DONE
+
+
+async def _rehearsed(
+    conversation: Conversation, parts: Parts, dry: "DryRun", question: str, thread: str | None, collection: str | None
+) -> Mapping[str, Any]:
+    from apps.dry_run import report
+
+    dry.sendings.clear()
+    reply = await conversation.rehearse(question, thread, collection)
+    parts.tokens.load()
+    exact, notices = parts.tokens.exact, reply["notices"]
+    return report(question, dry.sendings, parts.known_prices, parts.tokens.count, not exact, notices)
 
 
 def triage(given: Namespace) -> int:
@@ -268,10 +291,10 @@ def doctor(given: Namespace) -> int:
     return DONE if all(finding.ok for finding in found) else SOME_FAILED
 
 
-def _parts(given: Namespace) -> Parts:
+def _parts(given: Namespace, dry_run: bool = False) -> Parts:
     mode = {"routing.mode": given.mode} if "mode" in given else {}
     settings = read(config=getattr(given, "config", None), given=mode)
-    return Parts(settings, Places(getattr(given, "data", ROOT / ".tandem"), cache_folder()))
+    return Parts(settings, Places(getattr(given, "data", ROOT / ".tandem"), cache_folder()), dry_run=dry_run)
 
 
 def _check_collection(name: object, settings: Settings, data: Path) -> None:

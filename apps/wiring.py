@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from apps import prices
+from apps.dry_run import DryRun
 from apps.models import Models
 from apps.settings import SHIPPED, Settings, SettingsWrong
 from apps.show import ONLINE
@@ -72,8 +73,11 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
 class Parts(Models):
     """The concrete parts, each built when first asked for."""
 
-    def __init__(self, settings: Settings, places: Places, environ: Mapping[str, str] = os.environ) -> None:
-        self.places = places
+    def __init__(
+        self, settings: Settings, places: Places, environ: Mapping[str, str] = os.environ, dry_run: bool = False
+    ) -> None:
+        """In a dry run nothing leaves this machine."""
+        self.places, self._dry_run = places, dry_run
         super().__init__(settings, environ, self.tokens.count)
 
     @cached_property
@@ -162,7 +166,8 @@ class Parts(Models):
         unknown = next((name for name in sorted(self.policy.tools) if name not in known), None)
         if unknown is not None:
             raise SettingsWrong("There is no tool for that intent.", unknown, f"Name it one of {', '.join(known)}.")
-        return {name: tool for name, tool in known.items() if name in self.policy.tools}
+        there = {name: tool for name, tool in known.items() if name in self.policy.tools}
+        return self.dry.without_services(there) if self.dry else there
 
     def searched(self) -> list[str]:
         """The collections that there are to search, the configured ones first."""
@@ -201,6 +206,14 @@ class Parts(Models):
 
     @cached_property
     def toll(self) -> Toll:
+        return self.dry or self.budget
+
+    @cached_property
+    def dry(self) -> DryRun | None:
+        return DryRun(self.budget) if self._dry_run else None
+
+    @cached_property
+    def budget(self) -> Budget:
         file, budget = prices.file_of(self.settings.home), self.settings.budget
         return Budget(self.ledger, self.known_prices, budget.usd_per_month, file)
 

@@ -126,19 +126,33 @@ class Conversation:
         lock = self._locks.setdefault(thread, asyncio.Lock())
         async with lock:
             with self._journal(thread, name) as journal:
-                waiting = None if new else await self._waiting(thread)
-                replies = waiting is not None and not await self._is_new(question, journal.asking)
-                asked: Any = Command(resume=question) if replies else self._asked(question, collection)
-                notices = [words.DROPPED] if waiting is not None and not replies else []
                 held = Held(self._threads)
-                graph = self._kept.copy({"checkpointer": held})
                 # Closed with this one, so that the next question waits until it has ended.
-                async with aclosing(self._run(graph, asked, question, thread, journal.asking, notices)) as events:
+                async with aclosing(self._turn(question, thread, new, collection, journal.asking, held)) as events:
                     async for event in events:
                         if not isinstance(event, Step | Words):
                             await held.keep()
                             event = await self._with_receipt(event, journal)
                         yield event
+
+    async def rehearse(self, question: str, thread: str | None = None, collection: str | None = None) -> Reply:
+        """What would come of the question; nothing of it is kept, in no thread and in no receipt."""
+        asking, held = Asking(time.monotonic() + self._context.seconds), Held(self._threads)
+        named = thread or uuid.uuid4().hex
+        return await _last(self._turn(question, named, thread is None, collection, asking, held))
+
+    async def _turn(
+        self, question: str, thread: str, new: bool, collection: str | None, asking: Asking, held: Held
+    ) -> AsyncGenerator[Event]:
+        """The thread's next question, or the reply that its last one waits for."""
+        waiting = None if new else await self._waiting(thread)
+        replies = waiting is not None and not await self._is_new(question, asking)
+        asked: Any = Command(resume=question) if replies else self._asked(question, collection)
+        notices = [words.DROPPED] if waiting is not None and not replies else []
+        graph = self._kept.copy({"checkpointer": held})
+        async with aclosing(self._run(graph, asked, question, thread, asking, notices)) as events:
+            async for event in events:
+                yield event
 
     async def run_in_passing(
         self, question: str, collection: str | None = None, history: Sequence[Turn] = ()

@@ -163,7 +163,7 @@ def receipt(answers: Sequence[Answer], calls: Sequence[Call], tariff: Tariff, ex
     left, costs = _left(calls), costs_of(calls, tariff)
     taken, given = (sum(answer["would"][way] for answer in answers) for way in ("input", "output"))
     known = [tariff.prices[cost.model].as_of for cost in costs if cost.nano is not None]
-    online = [call["name"] for answer in answers for call in answer["tools"] if call["name"] in tariff.services]
+    boxes = [answer["part"]["route"] for answer in answers]
     return Receipt(
         id=None,
         sent=bool(left),
@@ -173,7 +173,7 @@ def receipt(answers: Sequence[Answer], calls: Sequence[Call], tariff: Tariff, ex
         cost_usd=_usd([cost.nano for cost in costs]),
         costs=[CostReply(model=c.model, input=c.input, output=c.output, usd=_usd([c.nano])) for c in costs],
         prices_as_of=min(known, default=None),
-        services=[*dict.fromkeys(online)],
+        services=[box for box in dict.fromkeys(boxes) if box in tariff.services],
         masked={},
         passages=[*_passages(text for call in left for text in call.sent)],
         all_large_tokens=taken + given,

@@ -50,22 +50,39 @@ class Budget:
         await asyncio.to_thread(self.settle, call, input, output)
 
     def reserve(self, sending: Sending) -> str | None:
-        price = self._prices.get(sending.to)
-        if price is None:
-            if self._usd is not None:
-                raise unpriced(sending.to, str(self._file))
+        most = self._most(sending)
+        if most is None:
             return None
-        most = price.cost(sending.input, sending.output)
         try:
             with self._lock, self._ledger.writing() as connection:
                 month = month_of(self._clock())
-                if self._usd is not None and counted(connection, month) + most > round(self._usd * NANO):
-                    raise overspent(sending.to, self._usd)
+                self._check(counted(connection, month), most, sending.to)
                 return self._add(connection, uuid.uuid4().hex, "reserved", month, sending.to, most)
         except (sqlite3.Error, OSError) as error:
             if self._usd is None:
                 return None
             raise uncounted(sending.to, str(self._ledger.path), str(error)) from None
+
+    def check(self, sending: Sending) -> None:
+        """Whether it could be reserved now; a ModelFailed where it could not."""
+        most = self._most(sending)
+        if most is not None and self._usd is not None:
+            before = 0
+            if self._ledger.exists:
+                with self._ledger.reading() as connection:
+                    before = counted(connection, month_of(self._clock()))
+            self._check(before, most, sending.to)
+
+    def _most(self, sending: Sending) -> int | None:
+        """What it can cost; None where nobody knows, and nobody asks."""
+        price = self._prices.get(sending.to)
+        if price is None and self._usd is not None:
+            raise unpriced(sending.to, str(self._file))
+        return price.cost(sending.input, sending.output) if price else None
+
+    def _check(self, before: int, most: int, name: str) -> None:
+        if self._usd is not None and before + most > round(self._usd * NANO):
+            raise overspent(name, self._usd)
 
     def settle(self, call: str, input: int, output: int) -> None:
         """For the month in which it was reserved. Where this fails, what was reserved is what counts."""

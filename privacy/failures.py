@@ -25,6 +25,7 @@ WITHHELD: frozenset[Kind] = frozenset({"overspent", "unpriced", "uncounted", "dr
 UNBILLED: frozenset[Kind] = frozenset({"unreachable", "unauthorized", "missing", "rejected", "busy", "too long"})
 """A provider that answers so has done no work, and asks for no money."""
 
+DRY = "In a dry run"
 AGAIN = 0.3
 """Seconds until what was a passing failure is tried once more, where the endpoint does not say."""
 LASTING = "Ask again in a minute; if it lasts, see its server's log."
@@ -102,7 +103,7 @@ def uncounted(name: str, file: str, why: str) -> ModelFailed:
 
 
 def dry(name: str) -> ModelFailed:
-    return ModelFailed("dry run", f"In a dry run {name} is not asked", name)
+    return ModelFailed("dry run", f"{DRY} {name} is not asked", name)
 
 
 def unreachable(name: str, host: str) -> ModelFailed:
