@@ -27,7 +27,7 @@ from ingest.errors import Trouble
 
 COMMANDS = {
     "/help": "what can be typed here",
-    "/why": "how the last answer was decided: route, intent, confidence, difficulty, path",
+    "/why": "how the last answer was decided: each box, on which figures, in which time",
     "/receipt": "what left this machine for the last answer, to whom, and what it cost",
     "/sources": "the full quotes of the last answer",
     "/new": "start a new conversation",

@@ -79,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     _text_or_batch(ask, "question")
     ask.add_argument("--collection", metavar="C", help="answer from these documents, whatever the question is about")
     ask.add_argument("--thread", metavar="T", help="go on with this conversation")
+    ask.add_argument("--explain", action="store_true", help="show each box that it went through, and what that decided")
     ask.add_argument("--dry-run", action="store_true", help="show what would be sent to whom, and send nothing")
 
     triage = command("triage", "Show what a message asks for.", 'triage "Will it rain in Oslo, and when is payday?"')
@@ -124,7 +125,9 @@ def parser() -> argparse.ArgumentParser:
     receipts.add_argument("--since", metavar="DATE", help="only from this day on, such as 2026-11-20 (in UTC)")
 
     graph = command("graph", "Draw the state machine.", "graph --ascii", json=False)
-    graph.add_argument("--ascii", action="store_true", help="for a terminal, not as mermaid")
+    how = graph.add_mutually_exclusive_group()
+    how.add_argument("--ascii", action="store_true", help="for a terminal, not as mermaid")
+    how.add_argument("--thread", metavar="T", help="with the way that the last answer of this conversation took")
 
     command("doctor", "Check this installation, with a remedy for each finding.", "doctor")
     return top

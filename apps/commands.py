@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +17,7 @@ from apps.indexing import index_configured
 from apps.live import watched
 from apps.question import UsageWrong, checked
 from apps.settings import ROOT, Settings, read
-from apps.show import plain, say, show
+from apps.show import Line, plain, say, show, why_lines
 from apps.wiring import Parts, Places, cache_folder
 from graphs.conversation import Conversation
 from ingest.index import Index
@@ -80,7 +80,10 @@ async def _ask(given: Namespace, parts: Parts) -> int:
             say(lines(await answer({"question": given.question})), sys.stdout)
             return DONE
         question, thread = checked(given.question), _thread(given.thread)
-        show(await watched(conversation.run(question, thread, given.collection), sys.stdout), sys.stdout)
+        reply = await watched(conversation.run(question, thread, given.collection), sys.stdout)
+        show(reply, sys.stdout)
+        if given.explain:
+            say([Line(""), *why_lines(reply)], sys.stdout)
         return DONE
 
 
@@ -270,9 +273,35 @@ def receipts(given: Namespace) -> int:
 def graph(given: Namespace) -> int:
     from graphs.assistant import assistant
 
-    drawn = assistant(sorted(_parts(given).policy.tools)).get_graph(xray=True)
+    parts = _parts(given)
+    path = _last_path(parts, given.thread) if given.thread is not None else []
+    drawn = assistant(sorted(parts.policy.tools)).get_graph(xray=True)
     print(drawn.draw_ascii() if given.ascii else drawn.draw_mermaid(with_styles=False), end="")
+    if path:
+        print(f"\tclassDef taken {TAKEN};\n\tclass {','.join(_as_drawn(path))} taken;")
     return DONE
+
+
+TAKEN = "fill:#ffe08a,stroke:#8a6d00,stroke-width:2px"
+
+
+def _last_path(parts: Parts, thread: str) -> list[str]:
+    from privacy.receipts import last_path
+
+    path = None
+    if parts.ledger.exists:
+        with parts.ledger.reading() as connection:
+            path = last_path(connection, thread)
+    if path is None:
+        raise UsageWrong("No answer of that conversation is known.", thread, "Name one that `tandem receipts` lists.")
+    return path
+
+
+def _as_drawn(path: Sequence[str]) -> list[str]:
+    """The boxes by mermaid's names for them, with where the way begins and ends."""
+    inner = [f"{name.partition(':')[0]}:__end__" for name in path if ":" in name]
+    ends = ["__end__"] if path[-1] == "compose" else []
+    return [name.replace(":", "\\3a") for name in dict.fromkeys(["__start__", *path, *inner, *ends])]
 
 
 def doctor(given: Namespace) -> int:

@@ -2,9 +2,10 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
+from graphs.explained import Box, Figure
 from graphs.reply import PartReply, Reply
 from graphs.state import Cited
 from ingest.errors import Trouble
@@ -97,7 +98,41 @@ def why_lines(reply: Reply) -> list[Line]:
             *([Line(part["reason"], head="    ")] if part["reason"] else []),
             Line(" · ".join([f"route {part['route']}", f"intent {part['intent']}", sure, *_work(part)]), head="    "),
         ]
-    return [*lines, Line(" → ".join(reply["path"]), head="Path: "), Line(", ".join(_left(reply)), head="Receipt: ")]
+    return [*lines, *path_lines(reply["boxes"]), Line(", ".join(_left(reply)), head="Receipt: ")]
+
+
+def path_lines(boxes: Sequence[Box]) -> list[Line]:
+    """The path as a table: each box, what it decided and on which figures, its time and its tokens."""
+    several = len({box["part"] for box in boxes} - {None}) > 1
+    rows = [("box", "decided", "time", "tokens", "figures")]
+    for box in boxes:
+        number = f" ({box['part'] + 1})" if several and box["part"] is not None else ""
+        time = "" if box["ms"] is None else _took(box["ms"])
+        name, decided, sent = one_line(box["box"]) + number, one_line(box["decided"]), sum(box["tokens"].values())
+        rows.append((name, decided, time, f"{sent:,}" if sent else "", _figures(box["figures"])))
+    return [*table(rows)]
+
+
+def _figures(figures: Mapping[str, Figure]) -> str:
+    """`difficulty 2.6 (limit 5.0)`: a limit stands beside what it limits."""
+    limits = {name.removesuffix(" limit"): value for name, value in figures.items() if name.endswith(" limit")}
+    return ", ".join(
+        f"{one_line(name)} {_figure(value)}" + (f" (limit {_figure(limits[name])})" if name in limits else "")
+        for name, value in figures.items()
+        if value is not None and not name.endswith(" limit")
+    )
+
+
+def _figure(value: Figure) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else one_line(str(value))
+
+
+def table(rows: Sequence[Sequence[str]]) -> Iterator[Line]:
+    """The first of them are headings; the last column may be long."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for *cells, last in rows:
+        head = "".join(f"{cell.ljust(width)}  " for cell, width in zip(cells, widths, strict=False))
+        yield Line(last, head=head if last else head.rstrip())
 
 
 def _mark(cited: Cited) -> str:

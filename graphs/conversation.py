@@ -16,6 +16,7 @@ from langgraph.types import Command, Interrupt
 from graphs import words
 from graphs.assistant import Assistant
 from graphs.context import Context
+from graphs.explained import Works
 from graphs.reply import Reply, Tariff, costs_of, receipt, reply
 from graphs.state import State, Turn, Waiting
 from graphs.threads import Held
@@ -44,10 +45,14 @@ class Run:
 
     state: State = field(default_factory=lambda: State())
     path: list[str] = field(default_factory=list)
+    works: Works = field(default_factory=Works)
     waiting: Waiting | None = None
 
     def see(self, inside: Sequence[str], mode: str, chunk: dict[str, Any]) -> "Sequence[Step | Words]":
         """Boxes in a subgraph are called `documents:draft`; the subgraph itself is no step of its own."""
+        if mode == "tasks":
+            self.works.see(inside, chunk)
+            return []
         if mode == "custom":
             return [Words(chunk["text"])] if chunk["part"] == 0 else []
         if mode == "values":
@@ -191,7 +196,7 @@ class Conversation:
             asked,
             {"configurable": {"thread_id": thread}},
             context=replace(self._context, asking=asking),
-            stream_mode=["updates", "values", "custom"],
+            stream_mode=["updates", "values", "custom", "tasks"],
             subgraphs=True,
             durability="exit",
         )
@@ -204,7 +209,9 @@ class Conversation:
         state: State = {**run.state, "question": question}
         told = [*notices, *asking.notices]
         exact = self._context.tokens.exact
-        yield reply(state, run.waiting, thread, run.path, ms, asking.calls, self._tariff, exact, told)
+        boxes = run.works.boxes(run.path, self._context.policy, asking.calls)
+        times = {"total": round(ms, 1), **run.works.times(run.path)}
+        yield reply(state, run.waiting, thread, run.path, times, asking.calls, self._tariff, exact, told, boxes)
 
     @contextmanager
     def _journal(self, thread: str, name: str | None = None) -> Iterator[Journal]:

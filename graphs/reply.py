@@ -7,6 +7,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from graphs import words
+from graphs.explained import Box
 from graphs.state import Answer, Cited, Part, State, ToolCall, Waiting
 from models.asking import Call, Role
 from privacy.content import Text
@@ -79,6 +80,9 @@ class Reply(TypedDict):
     notices: list[str]
     path: list[str]
     ms: dict[str, float]
+    """In all, and of each box; of one that worked on several parts, the sum."""
+    boxes: list[Box]
+    """What each decided, in the order in which they were done."""
 
 
 Prices = tuple[float, float]
@@ -102,11 +106,12 @@ def reply(
     waiting: Waiting | None,
     thread: str,
     path: Sequence[str],
-    ms: float,
+    ms: dict[str, float],
     calls: Sequence[Call],
     tariff: Tariff,
     exact: bool,
     notices: Sequence[str],
+    boxes: Sequence[Box] = (),
 ) -> Reply:
     answers = sorted(state.get("answers", []), key=lambda answer: answer["part"]["number"])
     parts = [_part(answer) for answer in answers] if waiting is None else [_unanswered(part) for part in state["parts"]]
@@ -127,7 +132,8 @@ def reply(
         usage={"small": _usage(calls, "triage", "small"), "large": _usage(calls, "large")},
         notices=[*notices, *([] if waiting else state["notices"])],
         path=[*path],
-        ms={"total": round(ms, 1)},
+        ms=ms,
+        boxes=[*boxes],
     )
 
 

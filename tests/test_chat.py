@@ -30,6 +30,7 @@ from tests.terminal import CTRL_C, CTRL_D, READY, TAB, UP, Typist, at_a_terminal
 OPENING = "Answers come from 401k."
 HELLO = "Hello! Answers come from 401k. Type /help for the commands.\n\n"
 QUOTE = "Brightwater matches half of the first 6% that you pay in."
+TRIAGED = "by embedded, confidence 0.93, difficulty 2.5 (limit 5.0)"
 HOSTILE = "\x1b]0;owned\x07\x1b[31mPay day\x1b[0m is the 15th.\r\x9b2J\u202e"
 
 
@@ -131,7 +132,8 @@ def transcript(typed: str, scripted: Scripted | None = None, history: Path = Pat
     out = io.StringIO()
     talk = conversation(scripted or Scripted())
     assert asyncio.run(run_chat(talk, OPENING, history, io.StringIO(typed), out)) == 0
-    return re.sub(r"\d+ ms|[\d.]+ s$", "1 ms", out.getvalue(), flags=re.MULTILINE)
+    told = re.sub(r"\d+ ms|[\d.]+ s$", "1 ms", out.getvalue(), flags=re.MULTILINE)
+    return re.sub(r"(?<=\S) {2,}", "  ", told)  # columns are as wide as the longest time
 
 
 # Piped in
@@ -171,7 +173,12 @@ documents · 401k · difficulty 2.5 · embedded · nothing left this machine · 
 What is the match?
     The documents answer it in their own words.
     route documents · intent 401k · confidence 0.93 · difficulty 2.5 · embedded
-Path: triage → documents:retrieve → documents:draft → documents:check → compose
+box  decided  time  tokens  figures
+triage  401k: documents  1 ms  {TRIAGED}, tokens 18 (limit 4096)
+documents:retrieve  simple  1 ms  answered yes, confidence 0.9, passages 0, difficulty 2.5 (limit 5.0)
+documents:draft  written  1 ms  model embedded, words 12, citations 1
+documents:check  grounded  1 ms  writer embedded, words 12, citations 1
+compose  answered  1 ms  parts 1, citations 1
 Receipt: nothing left this machine
 
 > /sources
@@ -191,7 +198,7 @@ Nothing has been answered yet.
 def test_two_questions_in_one_are_answered_in_turn() -> None:
     assert transcript("hello there and also weather in Oslo\n/why\n") == (
         HELLO
-        + """> hello there and also weather in Oslo
+        + f"""> hello there and also weather in Oslo
 Hello!
 
 It rains in Oslo.
@@ -204,7 +211,12 @@ hello there
 weather in Oslo
     A tool answered.
     route weather · intent weather · confidence 0.93 · difficulty 2.5 · tool
-Path: triage → small → weather → compose
+box  decided  time  tokens  figures
+triage (1)  smalltalk: small  1 ms  {TRIAGED}, tokens 11 (limit 4096)
+triage (2)  weather: weather  {TRIAGED}, tokens 15 (limit 4096)
+small (1)  answered  1 ms  model embedded
+weather (2)  answered  1 ms  model weather
+compose  answered  1 ms  parts 2, citations 0
 Receipt: the place went to the weather service
 
 """  # noqa: E501
@@ -214,7 +226,7 @@ Receipt: the place went to the weather service
 def test_the_line_after_a_question_back_is_its_reply() -> None:
     assert transcript("weather\n/why\nOslo\n") == (
         HELLO
-        + """> weather
+        + f"""> weather
 For which place?
 ask_back · weather · difficulty 2.5 · nothing left this machine · 1 ms
 
@@ -222,7 +234,9 @@ ask_back · weather · difficulty 2.5 · nothing left this machine · 1 ms
 weather
     It waits for your reply.
     route ask_back · intent weather · confidence 0.93 · difficulty 2.5
-Path: triage → ask_back
+box  decided  time  tokens  figures
+triage  weather: ask_back  1 ms  {TRIAGED}, tokens 7 (limit 4096)
+ask_back  waits for your reply  1 ms
 Receipt: nothing left this machine
 
 > Oslo
@@ -253,12 +267,12 @@ def test_the_commands_are_listed() -> None:
     assert transcript("/help\n/HELLO you\n") == (
         HELLO
         + """> /help
-/help      what can be typed here
-/why       how the last answer was decided: route, intent, confidence, difficulty, path
-/receipt   what left this machine for the last answer, to whom, and what it cost
-/sources   the full quotes of the last answer
-/new       start a new conversation
-/quit      leave
+/help  what can be typed here
+/why  how the last answer was decided: each box, on which figures, in which time
+/receipt  what left this machine for the last answer, to whom, and what it cost
+/sources  the full quotes of the last answer
+/new  start a new conversation
+/quit  leave
 Anything else is a question. Ctrl-C stops an answer, Ctrl-D leaves.
 
 > /HELLO you

@@ -31,7 +31,7 @@ def test_ask_gives_the_whole_reply_as_json(run: Command, company: list[str]) -> 
     reply = json.loads(run("ask", MATCH, "--json", *company).out)
     assert [*reply] == [
         "id", "thread", "question", "answer", "route", "intent", "score", "waiting", "parts", "citations", "tools",
-        "receipt", "usage", "notices", "path", "ms",
+        "receipt", "usage", "notices", "path", "ms", "boxes",
     ]  # fmt: skip
     assert (reply["route"], reply["intent"], reply["waiting"]) == ("documents", "401k", None)
     assert {(c["collection"], c["source"], c["page"]) for c in reply["citations"]} >= {("401k", "summary-plan.pdf", 6)}

@@ -27,7 +27,11 @@ def ask(talk: Conversation, *questions: str, **asked: Any) -> list[Reply]:
 def test_a_question_the_documents_answer_is_quoted_and_cited() -> None:
     script = Script({"match?": [heard("match?", "401k", 2.5)]}, {"match?": found(MATCH)})
     [reply] = ask(conversation(script), "match?", thread="t")
+    assert [*reply["ms"]] == ["total", *reply["path"]]
     reply["ms"] = {}
+    for box in reply["boxes"]:
+        box["ms"] = None
+    none = {"input": 0, "output": 0}
     assert reply == {
         "id": None,
         "thread": "t",
@@ -63,6 +67,20 @@ def test_a_question_the_documents_answer_is_quoted_and_cited() -> None:
         "notices": [],
         "path": ["triage", "documents:retrieve", "documents:draft", "documents:check", "compose"],
         "ms": {},
+        "boxes": [
+            {"box": "triage", "part": 0, "decided": "401k: documents", "ms": None, "tokens": none, "figures": {
+                "by": "embedded", "confidence": 0.9, "difficulty": 2.5, "difficulty limit": 5.0,
+                "tokens": 1, "tokens limit": 4096}},
+            {"box": "documents:retrieve", "part": 0, "decided": "simple", "ms": None, "tokens": none, "figures": {
+                "answered": True, "confidence": 0.9, "passages": 1, "best": 1.0, "label": "internal",
+                "difficulty": 2.5, "difficulty limit": 5.0}},
+            {"box": "documents:draft", "part": 0, "decided": "written", "ms": None, "tokens": none, "figures": {
+                "model": "scripted", "words": 10, "citations": 1}},
+            {"box": "documents:check", "part": 0, "decided": "grounded", "ms": None, "tokens": none, "figures": {
+                "writer": "embedded", "words": 10, "citations": 1}},
+            {"box": "compose", "part": None, "decided": "answered", "ms": None, "tokens": none, "figures": {
+                "parts": 1, "citations": 1}},
+        ],
     }  # fmt: skip
     assert ("find", "match?", "401k", "benefits") in script.asked
 

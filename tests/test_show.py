@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.show import Line, answer_lines, one_line, plain, said, say, shortened, show, source_lines, why_lines
+from graphs.explained import Box
 from graphs.reply import PartReply, Receipt, Reply
 from ingest.errors import Trouble
 
@@ -65,6 +66,16 @@ ANSWERED = Reply(
     notices=[],
     path=["triage", "documents:retrieve", "documents:draft", "documents:check", "compose"],
     ms={"total": 12.1},
+    boxes=[
+        Box(
+            box="documents:check",
+            part=0,
+            decided="grounded",
+            figures={"writer": "small", "difficulty": 2.5, "difficulty limit": 5.0, "answered": True, "best": None},
+            ms=12.1,
+            tokens={"input": 1200, "output": 34},
+        )
+    ],
 )
 
 
@@ -167,7 +178,8 @@ def test_why_tells_how_each_part_was_decided() -> None:
         "What is the match?",
         "    The documents answer it in their own words.",
         "    route documents · intent 401k · confidence 0.93 · difficulty 2.5 · embedded",
-        "Path: triage → documents:retrieve → documents:draft → documents:check → compose",
+        "box              decided   time   tokens  figures",
+        "documents:check  grounded  12 ms  1,234   writer small, difficulty 2.5 (limit 5.0), answered yes",
         "Receipt: nothing left this machine",
     ]
 
