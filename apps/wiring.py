@@ -278,6 +278,7 @@ class Parts(Models):
                 receipts.close()
                 for endpoints in self.asked:
                     await endpoints.close()
+                self.ledger.close()
 
     async def _check(self, threads: "AsyncSqliteSaver") -> None:
         try:

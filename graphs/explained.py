@@ -100,7 +100,7 @@ def _of_triage(part: Part, policy: Policy) -> dict[str, Figure]:
     return {
         "by": part["by"],
         "confidence": round(part["confidence"], 2),
-        "difficulty": part["score"],
+        "difficulty": round(part["score"], 1),
         "difficulty limit": policy.score_above,
         "tokens": part["tokens"],
         "tokens limit": policy.tokens_above,
@@ -138,8 +138,8 @@ def _of_evidence(found: Found, part: Part, policy: Policy) -> dict[str, Figure]:
         "confidence": round(float(found.confidence), 2),
         "passages": len(passages),
         "best": round(float(passages[0].score), 2) if passages else None,
-        "label": strictest(as_label(label) for label in found.labels) if passages else None,
-        "difficulty": part["score"],
+        "strictest found": strictest(as_label(label) for label in found.labels) if passages else None,
+        "difficulty": round(part["score"], 1),
         "difficulty limit": policy.score_above,
     }
 

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 
 from privacy.failures import overspent, uncounted, unpriced
 from privacy.ledger import Ledger, month_of
@@ -40,8 +39,6 @@ class Budget:
         """`file` is where the prices are from."""
         self._ledger, self._prices, self._file, self._clock = ledger, prices, file, clock
         self._usd = usd
-        # One at a time in this process: SQLite has those that wait sleep, and not in turn.
-        self._lock = Lock()
 
     async def paid(self, sending: Sending) -> str | None:
         return await asyncio.to_thread(self.reserve, sending)
@@ -54,7 +51,7 @@ class Budget:
         if most is None:
             return None
         try:
-            with self._lock, self._ledger.writing() as connection:
+            with self._ledger.writing() as connection:
                 month = month_of(self._clock())
                 self._check(counted(connection, month), most, sending.to)
                 return self._add(connection, uuid.uuid4().hex, "reserved", month, sending.to, most)
@@ -87,7 +84,7 @@ class Budget:
     def settle(self, call: str, input: int, output: int) -> None:
         """For the month in which it was reserved. Where this fails, what was reserved is what counts."""
         try:
-            with self._lock, self._ledger.writing() as connection:
+            with self._ledger.writing() as connection:
                 month, model, most = connection.execute(
                     "SELECT month, model, nano FROM spending WHERE call = ? AND kind = 'reserved'", (call,)
                 ).fetchone()

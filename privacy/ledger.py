@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
+from weakref import finalize
 
 from ingest.errors import Trouble
 
@@ -41,11 +43,13 @@ def month_of(at: float) -> str:
 
 
 class Ledger:
-    """Where the file is; each use opens it, and whoever else writes is waited for."""
+    """Where the file is. Who writes waits for whoever else does, in this process and in others."""
 
     def __init__(self, path: Path, patience: float = PATIENCE) -> None:
         self.path, self._patience = path, patience
-        self._made = False
+        self._lock = Lock()
+        # It stays open between two lines: SQLite tidies up when the last one is closed, ten times a line's time.
+        self._open: sqlite3.Connection | None = None
 
     @property
     def exists(self) -> bool:
@@ -54,25 +58,45 @@ class Ledger:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Alone from the first look to the last line; all of it is kept, or none."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self.path, self._patience, isolation_level=None)) as connection:
-            if not self._made:
-                self._make(connection)
-            connection.execute("BEGIN IMMEDIATE")
+        with self._lock:
             try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                connection = self._connected()
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error:
+                self._disconnect()  # the next one may find another file there
                 raise
+
+    def close(self) -> None:
+        """Until the next line."""
+        with self._lock:
+            self._disconnect()
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._open is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._open = sqlite3.connect(self.path, self._patience, isolation_level=None, check_same_thread=False)
+            finalize(self, self._open.close)
+            _make(self._open, self._patience)
+        return self._open
+
+    def _disconnect(self) -> None:
+        if self._open is not None:
+            self._open.close()
+            self._open = None
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """One moment of it; a Trouble where it cannot be read."""
         try:
             with closing(sqlite3.connect(self.path, self._patience, isolation_level=None)) as connection:
-                self._make(connection)
+                _make(connection, self._patience)
                 connection.row_factory = sqlite3.Row
                 connection.execute("BEGIN")
                 yield connection
@@ -80,17 +104,17 @@ class Ledger:
             do = "If the file is damaged, move it away: only receipts are in it, and what the month has cost so far."
             raise Trouble(f"The receipts cannot be read ({error}).", str(self.path), do) from error
 
-    def _make(self, connection: sqlite3.Connection) -> None:
-        if _version(connection) == 0:
-            _set_journal(connection, time.monotonic() + self._patience)
-            connection.execute("BEGIN IMMEDIATE")
-            if _version(connection) == 0:  # nobody else has made it meanwhile
-                for statement in _schema():
-                    connection.execute(statement)
-            connection.execute("COMMIT")
-        if (found := _version(connection)) != VERSION:
-            raise sqlite3.DatabaseError(f"it has version {found}, and this Tandem knows {VERSION}")
-        self._made = True
+
+def _make(connection: sqlite3.Connection, patience: float) -> None:
+    if _version(connection) == 0:
+        _set_journal(connection, time.monotonic() + patience)
+        connection.execute("BEGIN IMMEDIATE")
+        if _version(connection) == 0:  # nobody else has made it meanwhile
+            for statement in _schema():
+                connection.execute(statement)
+        connection.execute("COMMIT")
+    if (found := _version(connection)) != VERSION:
+        raise sqlite3.DatabaseError(f"it has version {found}, and this Tandem knows {VERSION}")
 
 
 def _version(connection: sqlite3.Connection) -> int:

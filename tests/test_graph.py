@@ -72,7 +72,7 @@ def test_a_question_the_documents_answer_is_quoted_and_cited() -> None:
                 "by": "embedded", "confidence": 0.9, "difficulty": 2.5, "difficulty limit": 5.0,
                 "tokens": 1, "tokens limit": 4096}},
             {"box": "documents:retrieve", "part": 0, "decided": "simple", "ms": None, "tokens": none, "figures": {
-                "answered": True, "confidence": 0.9, "passages": 1, "best": 1.0, "label": "internal",
+                "answered": True, "confidence": 0.9, "passages": 1, "best": 1.0, "strictest found": "internal",
                 "difficulty": 2.5, "difficulty limit": 5.0}},
             {"box": "documents:draft", "part": 0, "decided": "written", "ms": None, "tokens": none, "figures": {
                 "model": "scripted", "words": 10, "citations": 1}},
