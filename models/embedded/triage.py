@@ -1,25 +1,21 @@
 """Message -> parts with intent, difficulty and place: the triage that is always there."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ingest.labels import Label
-from ingest.words import terms
 from models.asking import Asking
 from models.embedded.difficulty import Difficulty
 from models.embedded.encoder import Encoder
+from models.embedded.followups import Kind, kind, refers, written_out
 from models.embedded.intents import Guess, Intents
 from models.embedded.parts import parts
 from models.embedded.places import place_in
 
-# "And for part-timers?" says nothing by itself; "What is the match?" does.
-REFERS = re.compile(r"(?i)\b(it|that|they|them|those|these|ones?|there|he|she)\b")
-JOINS = re.compile(r"(?i)^\W*(and|but|so|then|or)\b|^\W*(what|how) about\b")
-SURE = 0.7
-FEW = 4
-"""A message of so few telling words, that leans on another, is read together with it."""
+# The evaluation of follow-ups (`python -m benchmarks.followups`) is flat around each.
+SURE, SURER, SUREST = 0.7, 0.9, 0.95
+"""The confidence from which a follow-up has an intent of its own; where it says `it`; and within the same intent."""
 
 By = Literal["embedded", "small", "embedded, after an invalid answer", "embedded, after a failure"]
 
@@ -56,9 +52,8 @@ class EmbeddedTriage:
 
         Nothing is asked of a model and nothing leaves, so `asking` and `label` change nothing here.
         """
-        if earlier and leans(message):
-            before = earlier[-2:] if leans(earlier[-1]) else earlier[-1:]
-            return [self._leaning(message, " ".join(before))]
+        if earlier and (leaning := kind(message)):
+            return [self._leaning(message, leaning, earlier)]
         if whole:
             return [self._heard(message, message, self._guesses([message])[0])]
         found = parts(message, self._guesses)
@@ -72,14 +67,17 @@ class EmbeddedTriage:
     def topic(self, message: str) -> str:
         return self._intents.guess(self._encoder.query(message)).topic
 
-    def _leaning(self, message: str, before: str) -> Heard:
+    def _leaning(self, message: str, leaning: Kind, earlier: Sequence[str]) -> Heard:
         """A follow-up is read with the question before it, unless it names a subject of its own."""
-        both = f"{before} {message}"
-        own, joint = self._guesses([message, both])
+        both = written_out(message, earlier)
+        own, joint, before = self._guesses([message, both, both.removesuffix(message).strip() or message])
         if own.intent in ("other", "smalltalk"):
             return self._heard(message, both, joint)
-        alone = own.intent != joint.intent or (own.confidence >= SURE and not REFERS.search(message))
-        return self._heard(message, message if alone else both, own)
+        alone = leaning in ("replaces", "asks on") and (
+            (own.intent != joint.intent and own.confidence >= (SURER if refers(message) else SURE))
+            or (leaning == "replaces" and own.topic != before.topic and own.confidence >= SUREST)
+        )
+        return self._heard(message, message if alone else both, own if alone else joint)
 
     def _heard(self, text: str, search: str, guess: Guess) -> Heard:
         score = self._difficulty.score(text, self._encoder.query(text))
@@ -89,7 +87,3 @@ class EmbeddedTriage:
     def _guesses(self, texts: Sequence[str]) -> list[Guess]:
         """Each on its own: a quantised vector depends a little on what it is batched with."""
         return [self._intents.guess(self._encoder.query(text)) for text in texts]
-
-
-def leans(message: str) -> bool:
-    return bool(JOINS.search(message) or REFERS.search(message)) and len(terms(message)) <= FEW
