@@ -307,6 +307,24 @@ def test_over_http_it_is_the_same_and_the_next_month_has_its_own(data: Path, tan
         assert [sent(), sent()] == [True, False]
 
 
+def test_what_an_evaluation_costs_counts_where_the_users_own_questions_do(
+    run: Command, data: Path, far: OpenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over the configured documents, and over those of its own."""
+    monkeypatch.setenv("TANDEM_BUDGET__USD_PER_MONTH", "5")
+    for name in ("configured", "own"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "questions.jsonl").write_text(json.dumps({"id": "q", "question": VESTED}) + "\n")
+    (tmp_path / "own" / "documents").mkdir()
+    (tmp_path / "own" / "documents" / "plan.md").write_text("# Vesting\n\nYou are fully vested after four years.\n")
+    seen = []
+    for name in ("configured", "own"):
+        assert run("eval", tmp_path / name, "--mode", "large", "--data", data).code == 0
+        seen.append((len(far.seen), budget_of(run, data)["counted_usd"]))
+    assert seen == [(1, 0.00235), (2, 0.0047)]
+    assert json.loads(run("receipts", "--json", "--data", data).out)["receipts"] == []
+
+
 # Two processes --------------------------------------------------------------------------------------------------------
 
 ASKS = """
