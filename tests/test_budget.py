@@ -255,7 +255,7 @@ def test_what_failed_before_any_work_was_done_costs_nothing_and_the_rest_counts_
 ) -> None:
     monkeypatch.setenv("TANDEM_BUDGET__USD_PER_MONTH", "5")
     far.when(asks_for_text, fault)
-    asked(run, data)
+    assert (asked(run, data)["receipt"]["cost_usd"] == 0) == (open == 0)
     told = budget_of(run, data)
     assert (told["open"], told["counted_usd"], told["open_usd"] > 0.01) == (open, told["open_usd"], open > 0)
 
