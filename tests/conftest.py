@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chromadb.api.shared_system_client import SharedSystemClient
 
 from apps.cli import main
 from apps.settings import read
@@ -123,7 +124,7 @@ Command = Callable[..., Ran]
 
 
 @pytest.fixture
-def run(cache: Path, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+def run(cache: Path, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
     """`tandem …` in this process, with a data folder of its own unless --data says otherwise."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setenv("NO_COLOR", "1")
@@ -145,7 +146,9 @@ def run(cache: Path, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.Monke
                 code = int(stopped.code or 0)
         return Ran(code, out.getvalue(), err.getvalue())
 
-    return run
+    yield run
+    # Chroma keeps a client open for each folder that this process has ever seen, with all its files.
+    SharedSystemClient.clear_system_cache()
 
 
 @pytest.fixture

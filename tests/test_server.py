@@ -103,7 +103,7 @@ def error_of(response: httpx.Response) -> dict[str, Any]:
 
 
 def timeless(reply: Any) -> Any:
-    return {**reply, "ms": {}, "boxes": [], "thread": "…"}
+    return {**reply, "ms": {}, "boxes": [], "thread": "…", "receipt": {**reply["receipt"], "id": None}}
 
 
 def direct(question: str) -> Reply:

@@ -26,9 +26,15 @@ class Text:
     notes: tuple[str, ...] = ()
 
 
+LINES = 400_000
+"""A line costs about a hundredth of a millisecond, however short it is."""
+
+
 def text_of(path: Path) -> Text:
     """All of a text file, its lines ended by \\n."""
     raw = path.read_bytes()
+    if raw.count(b"\n") > LINES:
+        raise UnreadableDocument(f"{path.name} has more than {LINES:,} lines.", str(path), "Split it.")
     if name := magic.named(raw, magic.TEXTUAL):
         raise magic.impostor(path, name)
     if magic.is_web_page(raw[:200]):
