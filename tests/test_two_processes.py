@@ -245,6 +245,7 @@ def test_a_second_command_is_refused_with_who_writes_and_since_when(office: Offi
     assert (done.returncode, bool(re.search(told, done.stderr)), done.stdout) == (1, True, ""), done.stderr
 
 
+@pytest.mark.slow
 def test_a_first_question_waits_for_the_process_that_makes_the_index(
     tmp_path: Path, smithy: Forge, cache: Path
 ) -> None:
